@@ -1,0 +1,35 @@
+# The other parts, libtorch aside: the system's first, else fetched at a pinned commit.
+
+include(FetchContent)
+set(FETCHCONTENT_QUIET ON)
+
+find_package(ZLIB REQUIRED)
+
+find_package(cxxopts QUIET)
+if(NOT cxxopts_FOUND)
+  FetchContent_Declare(cxxopts
+    GIT_REPOSITORY https://github.com/jarro2783/cxxopts
+    GIT_TAG 4bf61f08697b110d9e3991864650a405b3dd515d)  # v3.2.1
+  FetchContent_MakeAvailable(cxxopts)
+endif()
+
+# spdlog brings {fmt}, the formatting of std::format on compilers that do not have it yet.
+find_package(spdlog QUIET)
+if(NOT spdlog_FOUND)
+  FetchContent_Declare(spdlog
+    GIT_REPOSITORY https://github.com/gabime/spdlog
+    GIT_TAG 7c02e204c92545f869e2f04edaab1f19fe8b19fd)  # v1.13.0
+  FetchContent_MakeAvailable(spdlog)
+endif()
+
+if(BUILD_TESTING)
+  find_package(GTest QUIET)
+  if(NOT GTest_FOUND)
+    set(INSTALL_GTEST OFF)
+    FetchContent_Declare(googletest
+      GIT_REPOSITORY https://github.com/google/googletest
+      GIT_TAG 6910c9d9165801d8827d628cb72eb7ea9dd538c5)  # v1.16.0
+    FetchContent_MakeAvailable(googletest)
+  endif()
+  find_package(Python3 3.11 COMPONENTS Interpreter REQUIRED)
+endif()

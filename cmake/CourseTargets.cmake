@@ -1,0 +1,73 @@
+# The three kinds of target: a folder of common/, a step's programs, a binary of tests.
+
+# What every target has in common: libtorch, the include folder, the precompiled header.
+add_library(course_base INTERFACE)
+target_include_directories(course_base INTERFACE ${PROJECT_SOURCE_DIR}/common)
+target_compile_options(course_base INTERFACE ${COURSE_WARNINGS})
+target_link_libraries(course_base INTERFACE ${TORCH_LIBRARIES} spdlog::spdlog)
+
+add_library(course_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
+target_link_libraries(course_pch PUBLIC course_base)
+target_precompile_headers(course_pch PRIVATE
+  <torch/torch.h> <spdlog/fmt/fmt.h> <algorithm> <cstdint> <filesystem> <functional> <iostream> <memory> <sstream> <string> <vector>)
+
+function(_course_target target)
+  target_link_libraries(${target} PUBLIC course_base)
+  target_precompile_headers(${target} REUSE_FROM course_pch)
+endfunction()
+
+# add_course_library(data SOURCES idx.cpp ... [DEPENDS course_device ZLIB::ZLIB ...]): the target course_data.
+function(add_course_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS")
+  add_library(course_${name} STATIC ${arg_SOURCES})
+  _course_target(course_${name})
+  target_link_libraries(course_${name} PUBLIC ${arg_DEPENDS})
+endfunction()
+
+# add_step([PROGRAMS main ...] [SOURCES more.cpp ...]): the programs of the step whose folder this is called in.
+# Each is made of PROGRAM.cpp and the shared sources, and must have its expected output.
+function(add_step)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "PROGRAMS;SOURCES")
+  cmake_path(GET CMAKE_CURRENT_SOURCE_DIR FILENAME folder)
+  string(REGEX MATCH "^step[0-9][0-9]" step ${folder})
+  if(NOT arg_PROGRAMS)
+    set(arg_PROGRAMS main)
+  endif()
+  foreach(program IN LISTS arg_PROGRAMS)
+    if(NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/expected/${program}.txt)
+      message(FATAL_ERROR "${folder} has no expected output for its program ${program}: "
+        "expected/${program}.txt is missing. Make it as an empty file, build, and let "
+        "'./course docs ${folder}' write it.")
+    endif()
+    set(target ${step}_${program})
+    add_executable(${target} ${program}.cpp ${arg_SOURCES} $<TARGET_OBJECTS:course_before_main>)
+    _course_target(${target})
+    target_link_libraries(${target} PRIVATE course_config course_data course_device course_terminal)
+  endforeach()
+endfunction()
+
+# add_course_tests(common_tests SOURCES a_test.cpp ... [DEPENDS ...]): one binary, and one ctest entry per suite
+# (starting a program that loads libtorch costs half a second, so not one per case).
+function(add_course_tests target)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS")
+  add_executable(${target} ${arg_SOURCES} $<TARGET_OBJECTS:course_before_main>)
+  _course_target(${target})
+  target_link_libraries(${target} PRIVATE ${arg_DEPENDS} GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${target} PRIVATE COURSE_SAMPLE_DIR="${PROJECT_SOURCE_DIR}/common/data/sample")
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${arg_SOURCES})
+  set(suites "")
+  foreach(source IN LISTS arg_SOURCES)
+    file(STRINGS ${source} lines REGEX "^(TEST|TEST_F|TEST_P|TYPED_TEST)\\(")
+    foreach(line IN LISTS lines)
+      string(REGEX REPLACE "^[A-Z_]+\\(([A-Za-z0-9_]+).*" "\\1" suite "${line}")
+      list(APPEND suites ${suite})
+    endforeach()
+  endforeach()
+  list(REMOVE_DUPLICATES suites)
+  string(REGEX REPLACE "_tests$" "" group ${target})
+  foreach(suite IN LISTS suites)
+    add_test(NAME ${group}.${suite} COMMAND ${target} --gtest_filter=${suite}.*:*/${suite}.*:${suite}/*
+      --gtest_brief=1)
+    set_tests_properties(${group}.${suite} PROPERTIES ENVIRONMENT "OMP_NUM_THREADS=1")
+  endforeach()
+endfunction()

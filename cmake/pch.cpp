@@ -1,0 +1,1 @@
+// Exists so that the precompiled header, which all targets share, has a target of its own.

@@ -1,0 +1,53 @@
+// Runs a program's body and turns what it throws into one sentence and an exit code.
+#include "config/program.h"
+
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <new>
+#include <string>
+
+#include "compat/torch.h"
+#include "config/flags.h"
+#include "device/threads.h"
+#include "error.h"
+
+namespace course {
+namespace {
+
+int fail(int code, const std::string& message) {
+  std::fflush(stdout);
+  std::cerr << "error: " << message << std::endl;
+  return code;
+}
+
+void finish_output() {
+  std::cout.flush();
+  if (std::cout.fail() || std::fflush(stdout) != 0) {
+    throw Error("standard output could not be written (is the disk full?)");
+  }
+}
+
+}  // namespace
+
+int run_program(const std::function<void()>& body) {
+  try {
+    set_up_threads();
+    body();
+    finish_output();
+    return 0;
+  } catch (const HelpRequested& help) {
+    std::cout << help.text << std::flush;
+    return 0;
+  } catch (const UsageError& error) {
+    return fail(2, error.what());
+  } catch (const c10::Error& error) {
+    return fail(1, error.what_without_backtrace());
+  } catch (const std::bad_alloc&) {
+    return fail(1, "the machine has no memory left; a smaller --batch-size needs less");
+  } catch (const std::exception& error) {
+    return fail(1, error.what());
+  }
+}
+
+}  // namespace course

@@ -1,0 +1,13 @@
+// Runs a program's body and turns what it throws into one sentence and an exit code.
+#pragma once
+
+#include <functional>
+
+namespace course {
+
+/// Sets up the threads (device/threads.h), calls `body` and returns main's exit code: 0, or 2 after
+/// a UsageError, or 1 after any other exception, with one line `error: ...` on standard error
+/// instead of libtorch's stack of C++ frames. --help (HelpRequested) prints its text and gives 0.
+int run_program(const std::function<void()>& body);
+
+}  // namespace course

@@ -1,0 +1,28 @@
+// Which BLAS multiplies the matrices, found by asking the running program rather than the packages.
+#pragma once
+
+#include <string>
+
+namespace course {
+
+/// The library behind libtorch's matrix products.
+struct BlasFacts {
+  std::string name;       ///< "OpenBLAS 0.3.21", "MKL", "reference BLAS", "unknown"
+  std::string library;    ///< the file that defines sgemm_; libtorch's own when it brings its BLAS along
+  std::string threading;  ///< "openmp", "pthread", "sequential" or "unknown"
+  bool optimised = true;  ///< false for the reference BLAS, which is some 27 times slower
+};
+
+/// The BLAS that is loaded in this process.
+BlasFacts find_blas();
+
+/// The best of several [512, 784] x [784, 512] float products.
+struct BlasSpeed {
+  double milliseconds = 0;
+  double gflops = 0;
+};
+
+/// Measures with the threads libtorch has now; takes some 20 ms (reference BLAS: half a second).
+BlasSpeed time_blas();
+
+}  // namespace course

@@ -1,0 +1,36 @@
+// How many threads libtorch computes with, so that a machine is used well even while it does other things.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace course {
+
+/// The number of threads in use, and where it comes from: "2 physical cores", "OMP_NUM_THREADS=1".
+struct ThreadChoice {
+  int64_t threads = 1;
+  std::string reason;
+};
+
+/// What a thread count depends on.
+struct Processors {
+  int64_t logical = 1;         ///< hardware threads of the machine
+  int64_t physical = 1;        ///< cores of those this process may run on
+  int64_t allowed = 1;         ///< hardware threads in the process's affinity mask
+  double quota = 0;            ///< processors' worth of time the container may use; 0: no limit
+  int64_t omp_num_threads = 0; ///< $OMP_NUM_THREADS (of a list the first); 0: not set
+};
+
+/// This machine, as seen from this process.
+Processors find_processors();
+
+/// The policy: `requested` if positive; else OMP_NUM_THREADS; else one thread per physical core that the
+/// process may use, at most as many as its quota pays for. The same machine always gives the same
+/// answer (no timing), so that sums are added in the same order and come out with the same bits.
+/// @throws UsageError when `requested` is negative
+ThreadChoice choose_threads(int64_t requested, const Processors& processors);
+
+/// Applies the policy to libtorch on this machine (at::set_num_threads).
+ThreadChoice set_up_threads(int64_t requested = 0);
+
+}  // namespace course

@@ -1,0 +1,1 @@
+"""What `./course` is made of: one module per verb, and what they share."""
