@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <iosfwd>
 #include <string>
+#include <utility>
 
 #include "terminal/format.h"
 #include "terminal/terminal.h"
@@ -51,8 +52,7 @@ class ProgressBar {
 
  private:
   void draw();
-  std::string bar_line(double now) const;
-  std::string plain_line(double now) const;
+  std::string line(double now) const;
 
   std::string label_, unit_, note_;
   int64_t total_ = 0, done_ = 0;

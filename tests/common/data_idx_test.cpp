@@ -7,6 +7,7 @@
 #include <torch/torch.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <random>
 #include <string>
@@ -25,23 +26,25 @@ using testing::packed;
 using testing::TemporaryFolder;
 
 // The message without the file's name, with which each must begin.
-std::string image_fault(const fs::path& file) {
-  const std::string text = testing::message_of<Error>([&file] { (void)read_idx_images(file); });
+template <typename Read>
+std::string fault(const fs::path& file, Read&& read) {
+  const std::string text = testing::message_of<Error>([&] { (void)read(file); });
   EXPECT_EQ(text.rfind(file.string() + " ", 0), 0U) << text;
   return text.substr(std::min(text.size(), file.string().size() + 1));
+}
+
+std::string image_file_fault(const fs::path& file) {
+  return fault(file, read_idx_images);
 }
 
 std::string image_fault(const std::string& bytes, const std::string& name = "images") {
   const TemporaryFolder folder;
-  return image_fault(folder.write(name, bytes));
+  return fault(folder.write(name, bytes), read_idx_images);
 }
 
 std::string label_fault(const std::string& bytes) {
   const TemporaryFolder folder;
-  const fs::path file = folder.write("labels", bytes);
-  const std::string text = testing::message_of<Error>([&file] { (void)read_idx_labels(file); });
-  EXPECT_EQ(text.rfind(file.string() + " ", 0), 0U) << text;
-  return text.substr(std::min(text.size(), file.string().size() + 1));
+  return fault(folder.write("labels", bytes), read_idx_labels);
 }
 
 TEST(DataIdx, ReadsImagesByRowsAndColumns) {
@@ -86,18 +89,18 @@ TEST(DataIdx, ReadsAGzipFileOfSeveralMembers) {
 
 TEST(DataIdxFaults, Missing) {
   const TemporaryFolder folder;
-  EXPECT_EQ(image_fault(folder.path() / "none"),
+  EXPECT_EQ(image_file_fault(folder.path() / "none"),
             "does not exist; check the path, or fetch the data set again");
-  EXPECT_EQ(image_fault(folder.path() / "none" / "none"),
+  EXPECT_EQ(image_file_fault(folder.path() / "none" / "none"),
             "does not exist; check the path, or fetch the data set again");
 }
 
 TEST(DataIdxFaults, NotAFile) {
   const TemporaryFolder folder;
-  EXPECT_EQ(image_fault(folder.path()), "is a folder, but a file in IDX format was expected");
+  EXPECT_EQ(image_file_fault(folder.path()), "is a folder, but a file in IDX format was expected");
   const fs::path pipe = folder.path() / "pipe";
   ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
-  EXPECT_EQ(image_fault(pipe),
+  EXPECT_EQ(image_file_fault(pipe),
             "is a pipe or a device, but a regular file in IDX format was expected");
 }
 
@@ -124,12 +127,12 @@ TEST(DataIdxFaults, NotAllowedToRead) {
   {
     const WithoutPrivileges nobody;
     if (!nobody.dropped()) GTEST_SKIP() << "this user cannot give up the right to read all files";
-    in_open_folder = image_fault(file);
+    in_open_folder = image_file_fault(file);
   }
   fs::permissions(file.parent_path(), fs::perms::none);
   {
     const WithoutPrivileges nobody;
-    in_closed_folder = image_fault(file);
+    in_closed_folder = image_file_fault(file);
   }
   fs::permissions(file.parent_path(), fs::perms::owner_all);
   EXPECT_EQ(in_open_folder, "cannot be opened (Permission denied); check who may read it");
@@ -305,7 +308,7 @@ TEST(DataIdxFaults, LyingHeaderTakesNoMemory) {
     void* claimed = std::malloc(1960 * megabyte);
     refused = claimed == nullptr;
     std::free(claimed);
-    text = image_fault(file);
+    text = image_file_fault(file);
   }
   EXPECT_TRUE(refused);
   EXPECT_EQ(text,
@@ -327,7 +330,7 @@ TEST(DataIdxFaults, NotEnoughMemoryIsSaid) {
   {
     const MemoryLimit limit(64 * 1024 * 1024);
     ASSERT_TRUE(limit.set());
-    text = image_fault(file);
+    text = image_file_fault(file);
   }
   EXPECT_EQ(text, "needs 268435456 bytes of memory, which are not free");
 #endif
