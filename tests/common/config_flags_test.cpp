@@ -61,9 +61,10 @@ TEST(Flags, ReadsBothSpellings) {
 TEST(Flags, UnknownFlagNamesTheNearest) {
   EXPECT_EQ(refusal({"--epoch", "3"}),
             "unknown flag --epoch, did you mean --epochs? (--help lists the flags of step99_main)");
-  EXPECT_EQ(refusal({"--learning_rate=1"}),
-            "unknown flag --learning_rate, did you mean --learning-rate? (--help lists the flags of "
-            "step99_main)");
+  EXPECT_EQ(
+      refusal({"--learning_rate=1"}),
+      "unknown flag --learning_rate, did you mean --learning-rate? (--help lists the flags of "
+      "step99_main)");
   EXPECT_EQ(refusal({"--momentum", "0.9"}),
             "unknown flag --momentum (--help lists the flags of step99_main)");
 }
