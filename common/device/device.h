@@ -8,7 +8,8 @@
 
 namespace course {
 
-/// A device that is there, and why it was chosen: "asked for", "auto: this libtorch was built without CUDA".
+/// A device that is there, and why it was chosen: "asked for", "auto: this libtorch was built
+/// without CUDA".
 struct DeviceChoice {
   torch::Device device;
   std::string reason;
@@ -16,7 +17,9 @@ struct DeviceChoice {
 
 /// What of accelerators this libtorch was built with, and what of them the machine has.
 struct Accelerators {
-  bool cuda_built = false;
+  bool cuda_built = false;  ///< CMake found a libtorch with CUDA
+  bool cuda_linked =
+      false;  ///< and the program has loaded that part (a linker may drop it as unused)
   int64_t cuda_devices = 0;
   bool mps = false;  ///< Apple's Metal, built in and present
 };
@@ -24,9 +27,11 @@ struct Accelerators {
 /// This libtorch on this machine.
 Accelerators find_accelerators();
 
-/// Picks the device for `request`, one of auto, cpu, cuda, cuda:N, mps. auto takes the first CUDA device,
-/// else mps, else the CPU; cuda is cuda:0. What is asked for by name is never silently replaced.
-/// @throws UsageError when `request` is none of these (naming the nearest); Error when that device is not there
+/// Picks the device for `request`, one of auto, cpu, cuda, cuda:N, mps. auto takes the first CUDA
+/// device, else mps, else the CPU; cuda is cuda:0. What is asked for by name is never silently
+/// replaced.
+/// @throws UsageError when `request` is none of these (naming the nearest); Error when that device
+/// is not there
 DeviceChoice choose_device(const std::string& request);
 /// The same for other machines than this one.
 DeviceChoice choose_device(const std::string& request, const Accelerators& present);
@@ -34,7 +39,8 @@ DeviceChoice choose_device(const std::string& request, const Accelerators& prese
 /// One line to print: "device: cpu (auto: this libtorch was built without CUDA)".
 std::string describe(const DeviceChoice& choice);
 
-/// Why there is no CUDA device to use, or "" if there is one: "this libtorch was built without CUDA".
+/// Why there is no CUDA device to use, or "" if there is one: "this libtorch was built without
+/// CUDA".
 std::string why_no_cuda(const Accelerators& present);
 
 }  // namespace course

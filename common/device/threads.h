@@ -1,7 +1,9 @@
-// How many threads libtorch computes with, so that a machine is used well even while it does other things.
+// How many threads libtorch computes with, so that a machine is used well even while it does other
+// things.
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 
 namespace course {
@@ -14,19 +16,20 @@ struct ThreadChoice {
 
 /// What a thread count depends on.
 struct Processors {
-  int64_t logical = 1;         ///< hardware threads of the machine
-  int64_t physical = 1;        ///< cores of those this process may run on
-  int64_t allowed = 1;         ///< hardware threads in the process's affinity mask
-  double quota = 0;            ///< processors' worth of time the container may use; 0: no limit
-  int64_t omp_num_threads = 0; ///< $OMP_NUM_THREADS (of a list the first); 0: not set
+  int64_t logical = 1;          ///< hardware threads of the machine
+  int64_t physical = 1;         ///< cores of those this process may run on
+  int64_t allowed = 1;          ///< hardware threads in the process's affinity mask
+  double quota = 0;             ///< processors' worth of time the container may use; 0: no limit
+  int64_t omp_num_threads = 0;  ///< $OMP_NUM_THREADS (of a list the first); 0: not set
 };
 
-/// This machine, as seen from this process.
-Processors find_processors();
+/// This machine, as seen from this process. The files of /proc and /sys are read below `root`.
+Processors find_processors(const std::filesystem::path& root = "/");
 
-/// The policy: `requested` if positive; else OMP_NUM_THREADS; else one thread per physical core that the
-/// process may use, at most as many as its quota pays for. The same machine always gives the same
-/// answer (no timing), so that sums are added in the same order and come out with the same bits.
+/// The policy: `requested` if positive; else OMP_NUM_THREADS; else one thread per physical core
+/// that the process may use, at most as many as its quota pays for. The same machine always gives
+/// the same answer (no timing), so that sums are added in the same order and come out with the same
+/// bits.
 /// @throws UsageError when `requested` is negative
 ThreadChoice choose_threads(int64_t requested, const Processors& processors);
 

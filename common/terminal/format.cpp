@@ -76,9 +76,10 @@ std::string printed(const char* format, double number, int digits) {
 }
 
 /// Whole minutes and seconds, or hours and minutes: "1 min 02 s".
-std::string two_units(int64_t large, const char* large_unit, int64_t small, const char* small_unit) {
-  return grouped(large) + " " + large_unit + (small < 10 ? " 0" : " ") + std::to_string(small) + " " +
-         small_unit;
+std::string two_units(int64_t large, const char* large_unit, int64_t small,
+                      const char* small_unit) {
+  return grouped(large) + " " + large_unit + (small < 10 ? " 0" : " ") + std::to_string(small) +
+         " " + small_unit;
 }
 
 }  // namespace
@@ -92,9 +93,13 @@ std::string grouped(int64_t number) {
   return digits;
 }
 
-std::string decimal(double number, int digits) { return printed("%.*f", number, digits); }
+std::string decimal(double number, int digits) {
+  return printed("%.*f", number, digits);
+}
 
-std::string percent(double fraction, int digits) { return decimal(100 * fraction, digits) + " %"; }
+std::string percent(double fraction, int digits) {
+  return decimal(100 * fraction, digits) + " %";
+}
 
 std::string format_duration(double seconds) {
   // Each bound is where the shorter form would round up to the next unit.

@@ -30,7 +30,8 @@ std::string format_bytes(int64_t bytes);
 /// characters and emoji, else 1; a byte that is not UTF-8 counts 1.
 int64_t display_width(std::string_view text);
 
-/// `text` if it takes at most `width` columns, else its beginning and "…", together at most `width`.
+/// `text` if it takes at most `width` columns, else its beginning and "…", together at most
+/// `width`.
 std::string cut_to_width(std::string_view text, int64_t width);
 
 }  // namespace course

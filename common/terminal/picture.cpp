@@ -46,24 +46,25 @@ torch::Tensor prepared(const torch::Tensor& image, int64_t width) {
   if (is_bytes) pixels = pixels / 255;
   pixels = pixels.nan_to_num(0).clamp(0, 1);
   if (pixels.size(1) > width) {
-    const int64_t height = std::max<int64_t>(1, std::llround(static_cast<double>(pixels.size(0)) *
-                                                             static_cast<double>(width) /
-                                                             static_cast<double>(pixels.size(1))));
+    const int64_t height = std::max<int64_t>(
+        1, std::llround(static_cast<double>(pixels.size(0)) * static_cast<double>(width) /
+                        static_cast<double>(pixels.size(1))));
     pixels = torch::adaptive_avg_pool2d(pixels.unsqueeze(0), {height, width})[0];
   }
   return pixels.contiguous();
 }
 
 /// A pixel's value is a voltage for a screen (sRGB); the light it gives is what ink has to match.
-double light_of(float pixel) { return std::pow(static_cast<double>(pixel), 2.2); }
+double light_of(float pixel) {
+  return std::pow(static_cast<double>(pixel), 2.2);
+}
 
 const char* closest_glyph(float upper, float lower) {
   const auto distance = [&](const Glyph& glyph) {
     return std::pow(glyph.upper - light_of(upper), 2) + std::pow(glyph.lower - light_of(lower), 2);
   };
-  return std::min_element(
-             kGlyphs.begin(), kGlyphs.end(),
-             [&](const Glyph& a, const Glyph& b) { return distance(a) < distance(b); })
+  return std::min_element(kGlyphs.begin(), kGlyphs.end(),
+                          [&](const Glyph& a, const Glyph& b) { return distance(a) < distance(b); })
       ->text;
 }
 

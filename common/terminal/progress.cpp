@@ -35,7 +35,9 @@ std::string percent_of(double fraction) {
 
 }  // namespace
 
-ProgressOutput ProgressOutput::standard() { return {&std::cout, standard_output(), steady_seconds}; }
+ProgressOutput ProgressOutput::standard() {
+  return {&std::cout, standard_output(), steady_seconds};
+}
 
 ProgressBar::ProgressBar(std::string label, int64_t total, std::string unit, ProgressOutput output)
     : label_(std::move(label)), unit_(std::move(unit)), total_(total), output_(output) {
@@ -76,14 +78,16 @@ void ProgressBar::draw() {
 std::string ProgressBar::line(double now) const {
   const double seconds = now - start_;
   const double fraction =
-      total_ > 0 ? std::clamp(static_cast<double>(done_) / static_cast<double>(total_), 0.0, 1.0) : 0;
+      total_ > 0 ? std::clamp(static_cast<double>(done_) / static_cast<double>(total_), 0.0, 1.0)
+                 : 0;
   // The last column stays free: a terminal may wrap as soon as it is written to.
   const int64_t room = output_.terminal.interactive ? output_.terminal.width - 1
                                                     : std::numeric_limits<int64_t>::max();
   // A bar whose width follows the terminal alone stays still while the texts behind it change.
   const bool has_bar = output_.terminal.interactive && total_ > 0 && room >= kNarrowestWithBar;
 
-  std::vector<std::string> parts;  // most important first: the last are left out where room is short
+  std::vector<std::string>
+      parts;  // most important first: the last are left out where room is short
   if (has_bar) parts.push_back(bar(std::min(room / 4, kWidestBar), fraction));
   parts.push_back(total_ > 0 ? percent_of(fraction) : grouped(done_) + " " + unit_);
   if (!note_.empty()) parts.push_back(note_);

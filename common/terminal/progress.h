@@ -25,13 +25,16 @@ struct ProgressOutput {
 ///
 ///     ProgressBar progress("epoch 1", 60000, "images");
 ///     for (auto& batch : *loader) { ...; progress.advance(batch.data.size(0)); }
-///     progress.finish("loss 0.5213");                 // epoch 1  loss 0.5213  (12.3 s, 4,878 images/s)
+///     progress.finish("loss 0.5213");                 // epoch 1  loss 0.5213  (12.3 s, 4,878
+///     images/s)
 ///
-/// On a terminal one line with bar, percentage, rate and time left is redrawn at most ten times a second,
-/// first after 0.2 s. In a pipe nothing is written before finish(), but for a plain line about every 10 s.
+/// On a terminal one line with bar, percentage, rate and time left is redrawn at most ten times a
+/// second, first after 0.2 s. In a pipe nothing is written before finish(), but for a plain line
+/// about every 10 s.
 class ProgressBar {
  public:
-  /// @param total what advance() will sum up to; 0 if nobody knows (then there is no bar and no time left)
+  /// @param total what advance() will sum up to; 0 if nobody knows (then there is no bar and no
+  /// time left)
   /// @param unit  what is counted, in the plural: "images"
   ProgressBar(std::string label, int64_t total, std::string unit,
               ProgressOutput output = ProgressOutput::standard());

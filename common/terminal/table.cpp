@@ -19,7 +19,8 @@ std::string padded(const std::string& cell, int64_t width, bool right_aligned) {
   return right_aligned ? space + text : text + space;
 }
 
-/// Takes columns off the widest left-aligned ones, one at a time, until `total` is reached or all are narrow.
+/// Takes columns off the widest left-aligned ones, one at a time, until `total` is reached or all
+/// are narrow.
 void shrink(std::vector<int64_t>& widths, const std::vector<Column>& columns, int64_t total) {
   int64_t sum = std::accumulate(widths.begin(), widths.end(),
                                 kGap * (static_cast<int64_t>(widths.size()) - 1));

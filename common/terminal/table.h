@@ -17,9 +17,13 @@ struct Column {
 };
 
 /// A column of words.
-inline Column left(std::string header) { return {std::move(header), false}; }
+inline Column left(std::string header) {
+  return {std::move(header), false};
+}
 /// A column of numbers.
-inline Column right(std::string header) { return {std::move(header), true}; }
+inline Column right(std::string header) {
+  return {std::move(header), true};
+}
 
 /// Rows under headings, two columns apart, with a thin rule under the headings:
 ///
@@ -35,8 +39,9 @@ class Table {
   /// Adds a thin rule, as above a sum.
   Table& rule();
 
-  /// The table, each line ending with '\n', none with a space. Where it is wider than the terminal the
-  /// widest left-aligned columns are cut to fit (to no less than four columns each), cut cells ending in "…".
+  /// The table, each line ending with '\n', none with a space. Where it is wider than the terminal
+  /// the widest left-aligned columns are cut to fit (to no less than four columns each), cut cells
+  /// ending in "…".
   std::string text(const Terminal& terminal = standard_output()) const;
 
  private:

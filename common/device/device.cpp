@@ -1,0 +1,96 @@
+// Picks the device a program computes on, and says why it is that one.
+#include "device/device.h"
+
+#include <torch/cuda.h>
+
+#include <charconv>
+#include <string_view>
+
+#include "compat/torch.h"
+#include "error.h"
+#include "nearest.h"
+
+namespace course {
+namespace {
+
+constexpr const char* kAllowed = "auto, cpu, cuda, cuda:N or mps";
+
+[[noreturn]] void refuse_name(const std::string& request) {
+  const std::string meant = nearest(request, {"auto", "cpu", "cuda", "mps"});
+  throw UsageError("--device takes " + std::string(kAllowed) + ", not '" + request + "'" +
+                   (meant.empty() ? "" : "; did you mean " + meant + "?"));
+}
+
+int64_t cuda_index(const std::string& request) {
+  if (request == "cuda") return 0;
+  const std::string_view digits = std::string_view(request).substr(5);
+  int64_t index = -1;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
+  if (error != std::errc() || end != digits.data() + digits.size() || index < 0 || index > 127) {
+    refuse_name(request);
+  }
+  return index;
+}
+
+DeviceChoice choose_cuda(const std::string& request, const Accelerators& present) {
+  const int64_t index = cuda_index(request);
+  if (const std::string why = why_no_cuda(present); !why.empty()) {
+    throw Error("--device " + request + " cannot be had: " + why +
+                (present.cuda_built ? "; use --device cpu, or look at what nvidia-smi says"
+                                    : "; use --device cpu, or a libtorch with CUDA"));
+  }
+  if (index >= present.cuda_devices) {
+    throw Error("--device " + request + " cannot be had: this machine has " +
+                std::to_string(present.cuda_devices) + " CUDA device" +
+                (present.cuda_devices == 1 ? ", cuda:0" : "s, counted from cuda:0"));
+  }
+  return {torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(index)), "asked for"};
+}
+
+DeviceChoice choose_automatically(const Accelerators& present) {
+  const std::string why = why_no_cuda(present);
+  if (why.empty()) return {torch::Device(torch::kCUDA, 0), "auto: the first CUDA device"};
+  if (present.mps) return {torch::Device(torch::kMPS), "auto: Apple's Metal"};
+  return {torch::Device(torch::kCPU), "auto: " + why};
+}
+
+}  // namespace
+
+Accelerators find_accelerators() {
+  Accelerators found;
+  found.cuda_built = at::globalContext().hasCUDA() || torch::cuda::is_available();
+  found.cuda_devices = found.cuda_built ? static_cast<int64_t>(torch::cuda::device_count()) : 0;
+  found.mps = compat::has_mps();
+  return found;
+}
+
+std::string why_no_cuda(const Accelerators& present) {
+  if (!present.cuda_built) return "this libtorch was built without CUDA";
+  if (present.cuda_devices == 0) return "CUDA is built in, but no CUDA device is present";
+  return "";
+}
+
+DeviceChoice choose_device(const std::string& request) {
+  return choose_device(request, find_accelerators());
+}
+
+DeviceChoice choose_device(const std::string& request, const Accelerators& present) {
+  if (request == "auto") return choose_automatically(present);
+  if (request == "cpu" || request == "cpu:0") return {torch::Device(torch::kCPU), "asked for"};
+  if (request == "cuda" || request.rfind("cuda:", 0) == 0) return choose_cuda(request, present);
+  if (request == "mps") {
+    if (!present.mps) {
+      throw Error(
+          "--device mps cannot be had: this libtorch has no Metal, which is on macOS alone; "
+          "use --device cpu");
+    }
+    return {torch::Device(torch::kMPS), "asked for"};
+  }
+  refuse_name(request);
+}
+
+std::string describe(const DeviceChoice& choice) {
+  return "device: " + choice.device.str() + " (" + choice.reason + ")";
+}
+
+}  // namespace course
