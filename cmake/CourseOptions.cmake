@@ -34,7 +34,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # g++ 12 warns of its own std::string when it has inlined it (GCC bug 105651).
-  list(APPEND COURSE_WARNINGS -Wno-restrict -Wno-stringop-overflow)
+  list(APPEND COURSE_WARNINGS -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds)
 endif()
 if(COURSE_WERROR)
   list(APPEND COURSE_WARNINGS -Werror)

@@ -7,9 +7,8 @@ namespace course {
 
 /// The library behind libtorch's matrix products.
 struct BlasFacts {
-  std::string name;  ///< "OpenBLAS 0.3.21", "MKL", "reference BLAS", "unknown"
-  std::string
-      library;  ///< the file that defines sgemm_; libtorch's own when it brings its BLAS along
+  std::string name;       ///< "OpenBLAS 0.3.21", "MKL", "reference BLAS", "unknown"
+  std::string library;    ///< the file that defines sgemm_, or libtorch's own when that has it
   std::string threading;  ///< "openmp", "pthread", "sequential" or "unknown"
   bool optimised = true;  ///< false for the reference BLAS, which is some 27 times slower
 };

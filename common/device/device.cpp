@@ -1,6 +1,7 @@
 // Picks the device a program computes on, and says why it is that one.
 #include "device/device.h"
 
+#include <ATen/Context.h>
 #include <torch/cuda.h>
 
 #include <charconv>
@@ -16,7 +17,10 @@ namespace {
 constexpr const char* kAllowed = "auto, cpu, cuda, cuda:N or mps";
 
 [[noreturn]] void refuse_name(const std::string& request) {
-  const std::string meant = nearest(request, {"auto", "cpu", "cuda", "mps"});
+  // "gpu" is one letter from "cpu", the opposite of what it means.
+  const std::string meant = request == "gpu" || request == "nvidia"
+                                ? "cuda"
+                                : nearest(request, {"auto", "cpu", "cuda", "cuda:0", "mps"});
   throw UsageError("--device takes " + std::string(kAllowed) + ", not '" + request + "'" +
                    (meant.empty() ? "" : "; did you mean " + meant + "?"));
 }
@@ -35,14 +39,18 @@ int64_t cuda_index(const std::string& request) {
 DeviceChoice choose_cuda(const std::string& request, const Accelerators& present) {
   const int64_t index = cuda_index(request);
   if (const std::string why = why_no_cuda(present); !why.empty()) {
-    throw Error("--device " + request + " cannot be had: " + why +
-                (present.cuda_built ? "; use --device cpu, or look at what nvidia-smi says"
-                                    : "; use --device cpu, or a libtorch with CUDA"));
+    const std::string remedy = !present.cuda_built    ? "a libtorch with CUDA"
+                               : !present.cuda_linked ? "link with -Wl,--no-as-needed -ltorch_cuda"
+                                                      : "look at what nvidia-smi says";
+    throw Error("--device " + request + " cannot be had: " + why + "; use --device cpu, or " +
+                remedy);
   }
   if (index >= present.cuda_devices) {
     throw Error("--device " + request + " cannot be had: this machine has " +
                 std::to_string(present.cuda_devices) + " CUDA device" +
-                (present.cuda_devices == 1 ? ", cuda:0" : "s, counted from cuda:0"));
+                (present.cuda_devices == 1
+                     ? ", cuda:0"
+                     : "s, cuda:0 to cuda:" + std::to_string(present.cuda_devices - 1)));
   }
   return {torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(index)), "asked for"};
 }
@@ -58,14 +66,21 @@ DeviceChoice choose_automatically(const Accelerators& present) {
 
 Accelerators find_accelerators() {
   Accelerators found;
-  found.cuda_built = at::globalContext().hasCUDA() || torch::cuda::is_available();
-  found.cuda_devices = found.cuda_built ? static_cast<int64_t>(torch::cuda::device_count()) : 0;
+  // hasCUDA() is false without a device too; hasCUDART() asks whether libtorch_cuda is loaded.
+  found.cuda_linked = at::Context::hasCUDART();
+#ifdef COURSE_TORCH_CUDA
+  found.cuda_built = true;
+#else
+  found.cuda_built = found.cuda_linked;
+#endif
+  found.cuda_devices = found.cuda_linked ? static_cast<int64_t>(torch::cuda::device_count()) : 0;
   found.mps = compat::has_mps();
   return found;
 }
 
 std::string why_no_cuda(const Accelerators& present) {
   if (!present.cuda_built) return "this libtorch was built without CUDA";
+  if (!present.cuda_linked) return "the linker dropped libtorch_cuda from this program";
   if (present.cuda_devices == 0) return "CUDA is built in, but no CUDA device is present";
   return "";
 }

@@ -17,9 +17,8 @@ struct DeviceChoice {
 
 /// What of accelerators this libtorch was built with, and what of them the machine has.
 struct Accelerators {
-  bool cuda_built = false;  ///< CMake found a libtorch with CUDA
-  bool cuda_linked =
-      false;  ///< and the program has loaded that part (a linker may drop it as unused)
+  bool cuda_built = false;   ///< CMake found a libtorch with CUDA
+  bool cuda_linked = false;  ///< and this program has loaded it (a linker may drop it as unused)
   int64_t cuda_devices = 0;
   bool mps = false;  ///< Apple's Metal, built in and present
 };

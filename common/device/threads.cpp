@@ -24,34 +24,58 @@
 namespace course {
 namespace {
 
-std::string first_line(const std::string& path) {
+std::string first_line(const std::filesystem::path& path) {
   std::ifstream file(path);
   std::string line;
   std::getline(file, line);
   return line;
 }
 
-/// The quota of a cgroup in processors, 0 for none: version 2's "max 100000" or "150000 100000".
-double quota_of(const std::string& folder) {
-  std::istringstream line(first_line(folder + "/cpu.max"));
-  std::string quota;
-  double period = 0;
-  if (!(line >> quota >> period) || quota == "max" || period <= 0) return 0;
-  return std::strtod(quota.c_str(), nullptr) / period;
+/// The quota that a group's folder sets, in processors, 0 for none: version 2 of control groups has
+/// "max 100000" or "150000 100000" (microseconds used, of how many), version 1 a file for each.
+double quota_of(const std::filesystem::path& folder) {
+  std::istringstream line(first_line(folder / "cpu.max") + " " +
+                          first_line(folder / "cpu.cfs_quota_us") + " " +
+                          first_line(folder / "cpu.cfs_period_us"));
+  double used = 0, period = 0;
+  return line >> used >> period && used > 0 && period > 0 ? used / period : 0;
 }
 
-/// The smallest quota between this process's cgroup and the root.
+/// The smallest quota of the groups around this process: each of them limits it.
 double find_quota(const std::filesystem::path& root) {
-  std::string path = first_line((root / "proc/self/cgroup").string());
-  if (path.rfind("0::", 0) != 0) return 0;
-  path = path.substr(3);
   double smallest = 0;
-  while (true) {
-    const double quota = quota_of((root / "sys/fs/cgroup").string() + path);
-    if (quota > 0 && (smallest == 0 || quota < smallest)) smallest = quota;
-    if (path.empty() || path == "/") return smallest;
-    path = path.substr(0, path.rfind('/'));
+  std::ifstream groups(root / "proc/self/cgroup");
+  for (std::string line; std::getline(groups, line);) {  // "0::/a/b" or "4:cpu,cpuacct:/a/b"
+    const std::size_t first = line.find(':'), second = line.find(':', first + 1);
+    if (second == std::string::npos) continue;
+    const std::string controllers = line.substr(first + 1, second - first - 1);
+    if (!controllers.empty() && ("," + controllers + ",").find(",cpu,") == std::string::npos) {
+      continue;
+    }
+    std::filesystem::path group = std::filesystem::path(line.substr(second + 1)).relative_path();
+    while (true) {
+      const double quota = quota_of(root / "sys/fs/cgroup" / controllers / group);
+      if (quota > 0 && (smallest == 0 || quota < smallest)) smallest = quota;
+      if (group.empty()) break;
+      group = group.parent_path();
+    }
   }
+  return smallest;
+}
+
+/// How many processors "0-3,8" counts, 0 where it is no such list.
+int64_t count_processors(const std::string& list) {
+  std::istringstream in(list);
+  int64_t count = 0;
+  for (std::string part; std::getline(in, part, ',');) {
+    int64_t first = 0, last = 0;
+    char dash = '-';
+    std::istringstream range(part);
+    if (!(range >> first)) return 0;
+    if (!(range >> dash >> last)) last = first;
+    count += last - first + 1;
+  }
+  return count;
 }
 
 int64_t omp_num_threads() {
@@ -74,6 +98,9 @@ Processors find_processors(const std::filesystem::path& root) {
   found.omp_num_threads = omp_num_threads();
 #if defined(__linux__)
   found.quota = find_quota(root);
+  // hardware_concurrency() counts the affinity mask, not the machine
+  const int64_t online = count_processors(first_line(root / "sys/devices/system/cpu/online"));
+  if (online > 0) found.logical = online;
   cpu_set_t mask;
   if (sched_getaffinity(0, sizeof(mask), &mask) == 0) {
     found.allowed = CPU_COUNT(&mask);
@@ -81,9 +108,8 @@ Processors find_processors(const std::filesystem::path& root) {
     for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
       if (!CPU_ISSET(cpu, &mask)) continue;
       const std::string siblings =
-          first_line((root / "sys/devices/system/cpu" / ("cpu" + std::to_string(cpu)) /
-                      "topology/thread_siblings_list")
-                         .string());
+          first_line(root / "sys/devices/system/cpu" / ("cpu" + std::to_string(cpu)) /
+                     "topology/thread_siblings_list");
       cores.insert(siblings.empty() ? std::to_string(cpu) : siblings);
     }
     found.physical = std::max<int64_t>(1, static_cast<int64_t>(cores.size()));

@@ -86,8 +86,8 @@ std::string ProgressBar::line(double now) const {
   // A bar whose width follows the terminal alone stays still while the texts behind it change.
   const bool has_bar = output_.terminal.interactive && total_ > 0 && room >= kNarrowestWithBar;
 
-  std::vector<std::string>
-      parts;  // most important first: the last are left out where room is short
+  // Most important first: the last are left out where room is short.
+  std::vector<std::string> parts;
   if (has_bar) parts.push_back(bar(std::min(room / 4, kWidestBar), fraction));
   parts.push_back(total_ > 0 ? percent_of(fraction) : grouped(done_) + " " + unit_);
   if (!note_.empty()) parts.push_back(note_);

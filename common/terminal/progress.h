@@ -25,8 +25,7 @@ struct ProgressOutput {
 ///
 ///     ProgressBar progress("epoch 1", 60000, "images");
 ///     for (auto& batch : *loader) { ...; progress.advance(batch.data.size(0)); }
-///     progress.finish("loss 0.5213");                 // epoch 1  loss 0.5213  (12.3 s, 4,878
-///     images/s)
+///     progress.finish("loss 0.5213");  // epoch 1  loss 0.5213  (12.3 s, 4,878 images/s)
 ///
 /// On a terminal one line with bar, percentage, rate and time left is redrawn at most ten times a
 /// second, first after 0.2 s. In a pipe nothing is written before finish(), but for a plain line

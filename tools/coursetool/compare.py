@@ -6,6 +6,7 @@ lines that it calls canonical_only are left out.
 """
 import difflib
 import itertools
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -206,7 +207,8 @@ def _compare_numbers(expected: _Line, found: _Line) -> list[Difference]:
         old, new = _value(old_text), _value(new_text)
         distance, allowed = abs(old - new), max(rule.absolute, rule.relative * abs(old))
         # Numbers as printed: 0.82 - 0.41 is a little more than 0.41 in binary.
-        if old_text != new_text and not distance <= allowed * (1 + 1e-9):
+        near = math.isfinite(old) and distance <= allowed * (1 + 1e-9)
+        if old_text != new_text and not near:
             notes.append(f"expected {old_text}, found {new_text}: {distance:.4g} apart, {allowed:.4g} allowed ({_said(rule)})")
     return [Difference(expected.number, (expected.text,), (found.text,), "; ".join(notes))] if notes else []
 

@@ -1,5 +1,5 @@
-// Prints, as JSON, what only a program that runs with libtorch can know: ./course doctor reads it.
-#include <dlfcn.h>
+// Prints what only a program that runs with libtorch can know, for people or, as JSON, for ./course
+// doctor.
 #include <spdlog/fmt/fmt.h>
 #include <torch/torch.h>
 
@@ -12,51 +12,74 @@
 #include "device/blas.h"
 #include "device/device.h"
 #include "device/threads.h"
+#include "terminal/format.h"
 
 namespace {
+
+struct Facts {
+  course::Accelerators accelerators = course::find_accelerators();
+  course::Processors processors = course::find_processors();
+  course::ThreadChoice threads = course::set_up_threads();
+  course::BlasFacts blas = course::find_blas();
+  course::BlasSpeed speed = course::time_blas();
+};
+
+std::string wait_policy() {
+  const char* const policy = std::getenv("OMP_WAIT_POLICY");
+  if (policy != nullptr) return policy;
+  return std::getenv("GOMP_SPINCOUNT") != nullptr ? "GOMP_SPINCOUNT" : "default";
+}
 
 std::string quoted(const std::string& text) {
   std::string result = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') result += '\\';
-    result += c;
+    result += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
   }
   return result + "\"";
 }
 
-std::string library_of_torch() {
-  Dl_info info{};
-  return dladdr(reinterpret_cast<void*>(&at::hasMKL), &info) != 0 ? info.dli_fname : "";
-}
-
-void print_facts() {
-  const course::Accelerators accelerators = course::find_accelerators();
-  const course::Processors processors = course::find_processors();
-  const course::ThreadChoice threads = course::choose_threads(0, processors);
-  const course::BlasFacts blas = course::find_blas();
-  const course::BlasSpeed speed = course::time_blas();
+std::string cuda_devices(int64_t count) {
   std::string devices;
-  for (int64_t i = 0; i < accelerators.cuda_devices; ++i) {
+  for (int64_t i = 0; i < count; ++i) {
     devices += (i > 0 ? ", " : "") + quoted("cuda:" + std::to_string(i));
   }
-  const char* policy = std::getenv("OMP_WAIT_POLICY");
-  fmt::print(
-      "{{\"torch\": {{\"version\": {}, \"library\": {}, \"cxx11_abi\": {}, \"cuda_built\": {}, "
-      "\"cuda_available\": {}, \"cuda_devices\": [{}], \"cuda_why_not\": {}}},\n",
-      quoted(course::compat::torch_version()), quoted(library_of_torch()),
-      _GLIBCXX_USE_CXX11_ABI != 0, accelerators.cuda_built, accelerators.cuda_devices > 0, devices,
-      quoted(course::why_no_cuda(accelerators)));
-  fmt::print(
-      " \"blas\": {{\"name\": {}, \"library\": {}, \"threading\": {}, \"optimised\": {}, "
-      "\"milliseconds\": {:.3f}, \"gflops\": {:.1f}}},\n",
-      quoted(blas.name), quoted(blas.library), quoted(blas.threading), blas.optimised,
-      speed.milliseconds, speed.gflops);
-  fmt::print(
-      " \"threads\": {{\"chosen\": {}, \"reason\": {}, \"physical_cores\": {}, \"logical_cores\": "
-      "{}, "
-      "\"omp_wait_policy\": {}}}}}\n",
-      threads.threads, quoted(threads.reason), processors.physical, processors.logical,
-      quoted(policy != nullptr ? policy : "default"));
+  return "[" + devices + "]";
+}
+
+#if defined(_GLIBCXX_USE_CXX11_ABI) && _GLIBCXX_USE_CXX11_ABI == 0
+constexpr bool kNewAbi = false;
+#else
+constexpr bool kNewAbi = true;
+#endif
+
+void print_json(const Facts& facts) {
+  const std::string why_not = course::why_no_cuda(facts.accelerators);
+  fmt::print("{{\"torch\": {{\"version\": {}, \"library\": {}, \"cxx11_abi\": {},\n",
+             quoted(course::compat::torch_version()), quoted(course::torch_library()), kNewAbi);
+  fmt::print("  \"cuda_built\": {}, \"cuda_available\": {}, \"cuda_devices\": {},\n",
+             facts.accelerators.cuda_built, why_not.empty(),
+             cuda_devices(facts.accelerators.cuda_devices));
+  fmt::print("  \"cuda_why_not\": {}}},\n", quoted(why_not));
+  fmt::print(" \"blas\": {{\"name\": {}, \"library\": {}, \"threading\": {},\n",
+             quoted(facts.blas.name), quoted(facts.blas.library), quoted(facts.blas.threading));
+  fmt::print("  \"optimised\": {}, \"milliseconds\": {:.3f}, \"gflops\": {:.1f}}},\n",
+             facts.blas.optimised, facts.speed.milliseconds, facts.speed.gflops);
+  fmt::print(" \"threads\": {{\"chosen\": {}, \"reason\": {}, \"physical_cores\": {},\n",
+             facts.threads.threads, quoted(facts.threads.reason), facts.processors.physical);
+  fmt::print("  \"logical_cores\": {}, \"omp_wait_policy\": {}}}}}\n", facts.processors.logical,
+             quoted(wait_policy()));
+}
+
+void print_text(const Facts& facts) {
+  fmt::print("libtorch: {}, {}\n", course::compat::torch_version(), course::torch_library());
+  fmt::print("{}\n", course::describe(course::choose_device("auto", facts.accelerators)));
+  fmt::print("threads: {} ({}), waiting: {}\n", facts.threads.threads, facts.threads.reason,
+             wait_policy());
+  fmt::print("BLAS: {} ({}{}), {}\n", facts.blas.name, facts.blas.threading,
+             facts.blas.optimised ? "" : ", not optimised", facts.blas.library);
+  fmt::print("speed: [512, 784] x [784, 512] in {}, {:.0f} GFLOP/s\n",
+             course::format_duration(facts.speed.milliseconds / 1000), facts.speed.gflops);
 }
 
 }  // namespace
@@ -65,8 +88,9 @@ int main(int argc, char** argv) {
   return course::run_program([&] {
     bool json = false;
     course::Flags flags("course_probe", "Facts about this libtorch and this machine.");
-    flags.add("json", json, "print them as JSON (the only form there is)");
+    flags.add("json", json, "print them as JSON");
     flags.parse(argc, argv);
-    print_facts();
+    const Facts facts;
+    json ? print_json(facts) : print_text(facts);
   });
 }
