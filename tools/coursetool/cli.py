@@ -1,0 +1,211 @@
+"""The verbs of `./course`: what each takes, what it does, and how errors reach the user."""
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from coursetool import build, packages
+from coursetool.errors import CourseError, UsageError
+from coursetool.nearest import did_you_mean
+from coursetool.shell import call, colored, paint, show
+from coursetool.steps import find_program, find_step, load_steps
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One verb: its usage, its line in the overview, the rest of its help, and what does it."""
+
+    usage: str
+    line: str
+    more: str
+    act: Callable[[list[str]], int]
+
+
+def main(arguments: list[str]) -> int:
+    """Runs a verb; prints an error as one line and returns the exit code."""
+    try:
+        return dispatch(arguments)
+    except CourseError as error:
+        print(f"{paint('error:', '31', sys.stderr)} {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def dispatch(arguments: list[str]) -> int:
+    """The verb that the first word names, with the rest."""
+    if not arguments or arguments[0] in ("help", "-h", "--help"):
+        if len(arguments) > 1 and arguments[1] in VERBS:
+            print(verb_help(arguments[1]))
+        else:
+            print(overview())
+        return 0
+    name, rest = arguments[0], arguments[1:]
+    if name not in VERBS:
+        raise UsageError(f"./course has no verb '{name}'{did_you_mean(name, VERBS)}; it has {', '.join(VERBS)}")
+    before_dashes = rest[:rest.index("--")] if "--" in rest else rest
+    if "-h" in before_dashes or "--help" in before_dashes:
+        print(verb_help(name))
+        return 0
+    return VERBS[name].act(rest)
+
+
+def overview() -> str:
+    """What `./course` alone prints."""
+    lines = ["Torch, step by step: neural networks in C++ with libtorch.", "",
+             f"  {paint('./course run', '1')}     install what is missing, build, and train a network",
+             f"  {paint('./course list', '1')}    the lessons", "", "The verbs (./course VERB --help tells more):", ""]
+    width = max(len(verb.usage) for verb in VERBS.values())
+    lines += [f"  {verb.usage:{width}}  {verb.line}" for verb in VERBS.values()]
+    return "\n".join(lines)
+
+
+def verb_help(name: str) -> str:
+    """What `./course VERB --help` prints."""
+    verb = VERBS[name]
+    return f"./course {verb.usage}\n\n{verb.line[0].upper()}{verb.line[1:]}.\n\n{verb.more}"
+
+
+def take_preset(arguments: list[str]) -> tuple[str, list[str]]:
+    """The preset that --preset or COURSE_PRESET names (default: release), and the other arguments."""
+    preset, rest = os.environ.get("COURSE_PRESET") or "release", []
+    words = iter(arguments)
+    for word in words:
+        if word == "--preset":
+            preset = next(words, "")
+        elif word.startswith("--preset="):
+            preset = word.partition("=")[2]
+        else:
+            rest.append(word)
+    if preset not in build.PRESETS:
+        raise UsageError(f"there is no preset '{preset}'{did_you_mean(preset, build.PRESETS)}; "
+                         f"there are {', '.join(build.PRESETS)}")
+    return preset, rest
+
+
+def refuse_flags(verb: str, words: list[str]) -> None:
+    """Words that begin with a dash and that the verb does not know."""
+    for word in words:
+        if word.startswith("-"):
+            raise UsageError(f"./course {verb} has no flag {word} (./course {verb} --help)")
+
+
+def run(arguments: list[str]) -> int:
+    """run [STEP[/PROGRAM]] [-- ARGS]"""
+    own, _, args = (arguments[:arguments.index("--")], "--", arguments[arguments.index("--") + 1:]) \
+        if "--" in arguments else (arguments, "", [])
+    preset, words = take_preset(own)
+    flags = [word for word in words if word.startswith("-")]
+    if flags:
+        raise UsageError(f"put -- before what is meant for the program: ./course run "
+                         f"{' '.join([*[word for word in words if word not in flags], '--', *flags, *args])}")
+    if len(words) > 1:
+        raise UsageError(f"./course run takes one step, not {len(words)}; put -- before what is meant for the program")
+    steps = load_steps(ROOT)
+    if words:
+        step, program, named = find_program(steps, words[0])
+    else:
+        step = [step for step in steps if step.number >= 4][-1]
+        program, named = step.programs[0], False
+    packages.install(("build", "data"))
+    build.build(ROOT, preset, program.target)
+    if not named and len(step.programs) > 1:
+        others = ", ".join(f"./course run {step.label}/{other.name}" for other in step.programs if other is not program)
+        print(f"{step.folder.name} has more programs: {others}", file=sys.stderr)
+    binary = build.folder(ROOT, preset) / "bin" / program.target
+    show([binary, *args])
+    os.execv(binary, [str(binary), *args])
+
+
+def test(arguments: list[str]) -> int:
+    """test [NAME]"""
+    preset, words = take_preset(arguments)
+    refuse_flags("test", words)
+    if len(words) > 1:
+        raise UsageError(f"./course test takes one name, not {len(words)}")
+    packages.install(("build", "data", "test"))
+    build.build(ROOT, preset, None)
+    return build.test(ROOT, preset, words[0] if words else None)
+
+
+def list_steps(arguments: list[str]) -> int:
+    """list"""
+    if arguments:
+        raise UsageError(f"./course list takes nothing, not '{arguments[0]}'")
+    steps = load_steps(ROOT)
+    width = shutil.get_terminal_size().columns
+    name_width = max(len(step.folder.name) for step in steps)
+    title_width = max(10, min(max(len(step.title) for step in steps), width - name_width - 7))
+    print(f"{'step':{name_width}}  {'min':>3}  title")
+    print("─" * min(width, name_width + 7 + title_width))
+    for step in steps:
+        title = step.title if len(step.title) <= title_width else step.title[:title_width - 1] + "…"
+        print(f"{paint(f'{step.folder.name:{name_width}}', '1')}  {step.minutes:3}  {title}")
+        news = ", ".join(step.new)
+        room = width - name_width - 14
+        print(paint(f"{'':{name_width}}       new: {news if len(news) <= room else news[:room - 1] + '…'}", "2"))
+    print(f"\n{sum(step.minutes for step in steps)} minutes in all. Start one with ./course run {steps[0].label}")
+    return 0
+
+
+def diff(arguments: list[str]) -> int:
+    """diff A B"""
+    refuse_flags("diff", arguments)
+    if len(arguments) != 2:
+        raise UsageError("./course diff takes two steps, as in ./course diff 03 04")
+    from coursetool.changes import code_diff
+    steps = load_steps(ROOT)
+    a, b = (find_step(steps, word) for word in arguments)
+    show(["git", "diff", "--no-index", "-M", "-C", a.folder.name, b.folder.name], ROOT)
+    print(code_diff(a, b, colored()), end="")
+    return 0
+
+
+def data(arguments: list[str]) -> int:
+    """data [NAME] [--url BASE]"""
+    from coursetool import data as datasets
+    return datasets.main(ROOT, arguments)
+
+
+def doctor(arguments: list[str]) -> int:
+    """doctor"""
+    from coursetool import doctor as examination
+    preset, words = take_preset(arguments)
+    if words:
+        raise UsageError(f"./course doctor takes nothing, not '{words[0]}'")
+    return examination.main(ROOT, preset)
+
+
+def docs(arguments: list[str]) -> int:
+    """docs [--check] [STEP...]"""
+    from coursetool import docs as pages
+    return pages.main(arguments)
+
+
+VERBS = {
+    "run": Verb("run [STEP[/PROGRAM]] [-- ARGS]", "install what is missing, build, run a lesson's program",
+                "STEP is 05, step05 or step05_evaluation; without one, the newest lesson that trains runs.\n"
+                "What stands behind -- goes to the program: ./course run 05 -- --epochs 1\n"
+                "--preset NAME (or COURSE_PRESET) builds another preset: release, dev, asan, cuda.\n"
+                "COURSE_NO_INSTALL=1 installs nothing and says what is missing.", run),
+    "test": Verb("test [NAME]", "install what is missing, build, run the tests",
+                 "NAME is a regular expression: only tests whose names match it run. --preset as for run.", test),
+    "list": Verb("list", "the lessons: minutes, titles, what is new in each", "It takes nothing.", list_steps),
+    "diff": Verb("diff A B", "what one lesson changes in another's code: ./course diff 03 04",
+                 "Pages, expected output and Python are left out.", diff),
+    "data": Verb("data [NAME]", "what data sets are found where; fetch one that is missing",
+                 "NAME is fashion-mnist or mnist; it is put into data/NAME, its checksums verified.\n"
+                 "--url BASE fetches the four files from there instead.", data),
+    "doctor": Verb("doctor", "what this machine has, what is wrong, how to mend it",
+                   "The exit code is 1 when something would stop a lesson.", doctor),
+    "docs": Verb("docs [--check] [STEP...]", "bring the pages up to date with code and runs; or say what is stale",
+                 "For authors: CONTRIBUTING.md tells how pages are made.", docs),
+}
