@@ -54,14 +54,11 @@ torch::Tensor prepared(const torch::Tensor& image, int64_t width) {
   return pixels.contiguous();
 }
 
-/// A pixel's value is a voltage for a screen (sRGB); the light it gives is what ink has to match.
-double light_of(float pixel) {
-  return std::pow(static_cast<double>(pixel), 2.2);
-}
-
-const char* closest_glyph(float upper, float lower) {
+/// Compares pixel values with the share of dots as they are: taking the screen's gamma into account is
+/// truer to the light, but leaves of a dark coat (values about 0.2) nothing to be seen.
+const char* closest_glyph(double upper, double lower) {
   const auto distance = [&](const Glyph& glyph) {
-    return std::pow(glyph.upper - light_of(upper), 2) + std::pow(glyph.lower - light_of(lower), 2);
+    return std::pow(glyph.upper - upper, 2) + std::pow(glyph.lower - lower, 2);
   };
   return std::min_element(kGlyphs.begin(), kGlyphs.end(),
                           [&](const Glyph& a, const Glyph& b) { return distance(a) < distance(b); })

@@ -3,8 +3,10 @@ import contextlib
 import io
 import os
 import shlex
+import shutil
 import tempfile
 import unittest
+import unittest.mock
 from pathlib import Path
 
 from coursetool import docs
@@ -109,16 +111,26 @@ class Result:
 class House(unittest.TestCase):
     """Each test gets a course of two steps and a front page, all of it up to date."""
 
+    fresh: tempfile.TemporaryDirectory | None = None  # made once, copied for each test
+
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="course-lessons-")
         self.addCleanup(folder.cleanup)
         self.root = Path(folder.name).resolve() / "house"
-        self.root.mkdir()
         # The folder for temporary files may lie in somebody's clone.
-        before = os.environ.get("GIT_CEILING_DIRECTORIES")
-        os.environ["GIT_CEILING_DIRECTORIES"] = str(self.root.parent)
-        self.addCleanup(lambda: os.environ.pop("GIT_CEILING_DIRECTORIES") if before is None
-                        else os.environ.update(GIT_CEILING_DIRECTORIES=before))
+        environment = unittest.mock.patch.dict(os.environ, GIT_CEILING_DIRECTORIES=str(self.root.parent))
+        environment.start()
+        self.addCleanup(environment.stop)
+        if House.fresh is None:
+            self.root.mkdir()
+            self.build()
+            House.fresh = tempfile.TemporaryDirectory(prefix="course-lessons-")
+            shutil.copytree(self.root, Path(House.fresh.name) / "house")
+        else:
+            shutil.copytree(Path(House.fresh.name) / "house", self.root)
+
+    def build(self) -> None:
+        """The course, from nothing."""
         for number, name, budget in ((0, "start", ""), (1, "next", "diff_budget = 3")):
             folder = f"step{number:02}_{name}"
             changes = "## What changes\n\n<!-- changes -->\n<!-- end -->\n" if number else ""

@@ -26,6 +26,7 @@ class FileChange:
     after: str | None    # None: it is removed
     added: int           # lines of code, those of markers and empty ones not counted
     removed: int
+    copied: str | None = None      # the file of the step before that most of this new one comes from
     new: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()    # "`train()` from `main.cpp`"
     changed: tuple[str, ...] = ()
@@ -53,7 +54,10 @@ def file_changes(before: Step, after: Step) -> list[FileChange]:
     for counts, old, new in zip(numbers[0::3], numbers[1::3], numbers[2::3]):
         added, removed, _ = counts.split("\t")
         old_name, new_name = (None if name == "/dev/null" else name.partition("/")[2] for name in (old, new))
-        changes.append(FileChange(new_name or old_name, old_name, new_name, int(added), int(removed)))
+        change = FileChange(new_name or old_name, old_name, new_name, int(added), int(removed))
+        if new_name and old_name != new_name and old_name and (after.folder / old_name).is_file():
+            change = replace(change, before=None, copied=old_name, removed=0)  # what it was made from is still there
+        changes.append(change)
     return _with_definitions(changes, before.folder, after.folder)
 
 
@@ -138,7 +142,7 @@ def _file_cell(change: FileChange) -> str:
     if change.after is None:
         return f"`{change.name}` (removed)"
     if change.before is None:
-        return f"`{change.name}` (new)"
+        return f"`{change.name}` ({f'from `{change.copied}`' if change.copied else 'new'})"
     return f"`{change.name}`" if change.before == change.after else f"`{change.name}` (was `{change.before}`)"
 
 

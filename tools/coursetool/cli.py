@@ -1,5 +1,6 @@
 """The verbs of `./course`: what each takes, what it does, and how errors reach the user."""
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable
@@ -100,13 +101,13 @@ def refuse_flags(verb: str, words: list[str]) -> None:
 
 def run(arguments: list[str]) -> int:
     """run [STEP[/PROGRAM]] [-- ARGS]"""
-    own, _, args = (arguments[:arguments.index("--")], "--", arguments[arguments.index("--") + 1:]) \
-        if "--" in arguments else (arguments, "", [])
-    preset, words = take_preset(own)
-    flags = [word for word in words if word.startswith("-")]
-    if flags:
-        raise UsageError(f"put -- before what is meant for the program: ./course run "
-                         f"{' '.join([*[word for word in words if word not in flags], '--', *flags, *args])}")
+    dashes = arguments.index("--") if "--" in arguments else len(arguments)
+    args = arguments[dashes + 1:]
+    preset, words = take_preset(arguments[:dashes])
+    first_flag = next((i for i, word in enumerate(words) if word.startswith("-")), None)
+    if first_flag is not None:
+        meant = shlex.join([*words[:first_flag], "--", *words[first_flag:], *args])
+        raise UsageError(f"put -- before what is meant for the program: ./course run {meant}")
     if len(words) > 1:
         raise UsageError(f"./course run takes one step, not {len(words)}; put -- before what is meant for the program")
     steps = load_steps(ROOT)

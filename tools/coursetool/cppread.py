@@ -9,6 +9,7 @@ import re
 _OPAQUE = re.compile(r'//[^\n]*|/\*.*?\*/|R"(?P<end>[^(\s]*)\(.*?\)(?P=end)"|"(?:\\.|[^"\\\n])*"|(?<!\w)\'(?:\\.|[^\'\\\n])+\'',
                      re.DOTALL)
 _PREPROCESSOR = re.compile(r"^[ \t]*#(?:[^\n]*\\\n)*[^\n]*", re.MULTILINE)
+_PREFIX = re.compile(r"template\s*<|\[\[[^]]*\]\]")
 _CLASS = re.compile(r"(?:class|struct|union|enum(?: class| struct)?)\s+(\w+(?:::\w+)*)\s*(?:$|final\b|:|<)")
 _FUNCTION = re.compile(r"((?:[\w~]+(?:<[^()]*>)?::)*(?:operator\s*(?:\(\)|[^\s(]+|[\w ]+)|~?\w+))\s*\(")
 _CONSTANT = re.compile(r"(?:inline |static |constexpr |const |constinit |thread_local )+[^(=;{]*?(\w+)(?:\[\w*\])*\s*[={]")
@@ -55,7 +56,7 @@ def _skip_space(text: str, at: int, end: int) -> int:
 def _extent(text: str, start: int, end: int) -> tuple[int | None, int]:
     """Where the declaration that begins at `start` has its body (None without one), and where it ends."""
     value = False  # behind a '=': what follows in braces is a value
-    at = start
+    at = end - len(_without_template(text[start:end]))  # its defaults have '=' in them
     while at < end:
         letter = text[at]
         if letter == ";":
@@ -86,13 +87,13 @@ def _closing(text: str, at: int, end: int) -> int:
 
 def _without_template(head: str) -> str:
     """`template <typename T = int> [[nodiscard]] auto f(` -> `auto f(`."""
-    head = re.sub(r"\[\[.*?\]\]", "", head).strip()
-    while found := re.match(r"template\s*<", head):
-        depth, at = 1, found.end()
+    head = head.lstrip()
+    while found := _PREFIX.match(head):
+        depth, at = found[0].count("<"), found.end()
         while depth and at < len(head):
             depth += (head[at] == "<") - (head[at] == ">" and head[at - 1] != "-")
             at += 1
-        head = head[at:].strip()
+        head = head[at:].lstrip()
     return head
 
 
