@@ -71,8 +71,9 @@ void show_problem(const Options& options) {
 
   const torch::Tensor& image = train.images[0];
   const auto label = train.labels[0].item<int64_t>();
-  fmt::print("Sample 0 is a {}. A piece of it as the program gets it ({} numbers in all):\n\n",
-             train.class_names[label], image.numel());
+  fmt::print(
+      "Sample 0 is labelled \"{}\". A piece of it as the program gets it ({} numbers in all):\n\n",
+      train.class_names[label], image.numel());
   print_numbers(image, 10, 8);
 
   fmt::print("\nWanted: f_theta(picture) = {} scores, the highest one at the right label,\n",

@@ -3,10 +3,13 @@
 
 #include <ATen/Context.h>
 #include <c10/core/Allocator.h>
+#include <c10/util/Logging.h>
 #include <torch/version.h>
 
 #include <cstdint>
 #include <string>
+#include <type_traits>
+#include <utility>
 
 namespace course::compat {
 
@@ -33,5 +36,27 @@ struct SizeArgument<void (Class::*)(void*, int64_t, Size, Size, c10::Device)> {
 /// How libtorch's allocators report totals: int64_t up to 2.0, size_t since.
 using ReportedSize =
     detail::SizeArgument<decltype(&c10::MemoryReportingInfoBase::reportMemoryUsage)>::type;
+
+/// The least severe message that libtorch's log prints; the log is glog's in distributions, else
+/// c10's own.
+inline auto& log_threshold() {
+#ifdef C10_USE_GLOG
+  return FLAGS_minloglevel;
+#else
+  return FLAGS_caffe2_log_level;
+#endif
+}
+
+/// Keeps libtorch's log to errors while it is alive.
+class QuietLog {
+ public:
+  QuietLog() { std::swap(log_threshold(), kept_); }
+  ~QuietLog() { std::swap(log_threshold(), kept_); }
+  QuietLog(const QuietLog&) = delete;
+  QuietLog& operator=(const QuietLog&) = delete;
+
+ private:
+  std::remove_reference_t<decltype(log_threshold())> kept_ = 2;  // an error, in both
+};
 
 }  // namespace course::compat

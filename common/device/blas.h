@@ -15,10 +15,10 @@ struct BlasFacts {
 
 /// What a running program can learn about its BLAS by asking for symbols and versions.
 struct BlasEvidence {
-  std::string sgemm_file;       ///< the file that defines sgemm_, "" if no loaded file does
-  std::string openblas_config;  ///< openblas_get_config(): "OpenBLAS 0.3.21 NO_LAPACKE ... ", or ""
-  int openblas_parallel = -1;   ///< openblas_get_parallel(): 0 sequential, 1 pthread, 2 openmp
-  std::string mkl_version;      ///< what libtorch says of a built-in MKL, or ""
+  std::string sgemm_file{};       ///< the file that defines sgemm_, "" if no loaded file does
+  std::string openblas_config{};  ///< openblas_get_config(): "OpenBLAS 0.3.21 ...", or ""
+  int openblas_parallel = -1;     ///< openblas_get_parallel(): 0 sequential, 1 pthread, 2 openmp
+  std::string mkl_version{};      ///< what libtorch says of a built-in MKL, or ""
 };
 
 /// The facts that the evidence proves.

@@ -20,7 +20,7 @@ constexpr const char* kAllowed = "auto, cpu, cuda, cuda:N or mps";
   // "gpu" is one letter from "cpu", the opposite of what it means.
   const std::string meant = request == "gpu" || request == "nvidia"
                                 ? "cuda"
-                                : nearest(request, {"auto", "cpu", "cuda", "cuda:0", "mps"});
+                                : nearest(request, {"auto", "cuda", "cuda:0", "cpu", "mps"});
   throw UsageError("--device takes " + std::string(kAllowed) + ", not '" + request + "'" +
                    (meant.empty() ? "" : "; did you mean " + meant + "?"));
 }

@@ -68,6 +68,8 @@ Counter* find_outer() {
 }  // namespace
 
 struct MemoryMeter::Impl {
+  // The allocator warns when a block is freed that is older than the meter, which is no news.
+  compat::QuietLog quiet;
   std::shared_ptr<Counter> counter = std::make_shared<Counter>(find_outer());
   c10::DebugInfoGuard guard{c10::DebugInfoKind::PROFILER_STATE, counter};
 };

@@ -9,7 +9,7 @@ namespace course {
 /// Counts the tensor memory that the current thread, and the backward passes it starts, allocate
 /// while the meter is alive, on any device, as libtorch's allocators report it (exact on the CPU;
 /// CUDA rounds up to blocks of 512). Memory allocated before the meter never counts, freed or not.
-/// Meters nest.
+/// Meters nest. While one is alive libtorch prints no warnings.
 ///
 ///     MemoryMeter meter;
 ///     auto output = model->forward(images);

@@ -25,7 +25,8 @@ TEST(Format, WritesDecimalsAndPercentages) {
   EXPECT_EQ(decimal(2.0, 0), "2");
   EXPECT_EQ(percent(0.8123), "81.2 %");
   EXPECT_EQ(percent(1, 0), "100 %");
-  EXPECT_EQ(decimal(-std::numeric_limits<double>::max(), 1).size(), 312U) << "309 digits, '-', '.0'";
+  EXPECT_EQ(decimal(-std::numeric_limits<double>::max(), 1).size(), 312U)
+      << "309 digits, '-', '.0'";
 }
 
 TEST(Format, ChoosesTheUnitOfADuration) {

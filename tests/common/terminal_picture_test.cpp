@@ -47,12 +47,12 @@ TEST(PlainPicture, DrawsEachGlyphForItsOwnIntensities) {
 }
 
 TEST(PlainPicture, TakesTheLeastSquares) {
-  EXPECT_EQ(glyph(0.9, 0.2), "▀");   // 0.05; ▓ 0.325, ▒ 0.25
-  EXPECT_EQ(glyph(1, 0.6), "▓");     // 0.085; █ 0.16, ▀ 0.36
-  EXPECT_EQ(glyph(0.7, 0.1), "▀");   // 0.10; ▒ 0.20, ░ 0.225
-  EXPECT_EQ(glyph(0.6, 0.2), "▒");   // 0.10; ░ 0.125, ▀ 0.20
-  EXPECT_EQ(glyph(0.1, 0.13), "");   // 0.0269; ░ 0.0369
-  EXPECT_EQ(glyph(0.2, 0.1), "░");   // 0.025; a space 0.05
+  EXPECT_EQ(glyph(0.9, 0.2), "▀");  // 0.05; ▓ 0.325, ▒ 0.25
+  EXPECT_EQ(glyph(1, 0.6), "▓");    // 0.085; █ 0.16, ▀ 0.36
+  EXPECT_EQ(glyph(0.7, 0.1), "▀");  // 0.10; ▒ 0.20, ░ 0.225
+  EXPECT_EQ(glyph(0.6, 0.2), "▒");  // 0.10; ░ 0.125, ▀ 0.20
+  EXPECT_EQ(glyph(0.1, 0.13), "");  // 0.0269; ░ 0.0369
+  EXPECT_EQ(glyph(0.2, 0.1), "░");  // 0.025; a space 0.05
 }
 
 TEST(PlainPicture, PutsTwoRowsInALine) {
@@ -69,8 +69,9 @@ TEST(PlainPicture, ReadsBytesAndFloatsOfEveryKind) {
   for (const auto dtype : {torch::kFloat32, torch::kFloat64, torch::kFloat16, torch::kBFloat16}) {
     EXPECT_THAT(picture(image.to(dtype) / 255, kPlain), ElementsAre("▄▀")) << dtype;
   }
-  EXPECT_THAT(picture((image.to(torch::kFloat32) / 255).requires_grad_(), kPlain), ElementsAre("▄▀"));
-  EXPECT_THAT(picture(bytes({{0, 0, 255, 255}}).view({2, 2}).t(), kPlain), ElementsAre("▄▄"))
+  EXPECT_THAT(picture((image.to(torch::kFloat32) / 255).requires_grad_(), kPlain),
+              ElementsAre("▄▀"));
+  EXPECT_THAT(picture(bytes({{0, 0, 255, 255}}).view({2, 2}).t(), kPlain), ElementsAre(" █"))
       << "not contiguous";
 }
 
@@ -82,7 +83,8 @@ TEST(PlainPicture, ClampsWhatIsOutside0To1) {
 }
 
 TEST(PlainPicture, ShrinksByAveragingToTheTerminal) {
-  const torch::Tensor image = bytes({{0, 0, 255, 255}, {0, 0, 255, 255}, {255, 255, 0, 255}, {255, 255, 255, 0}});
+  const torch::Tensor image =
+      bytes({{0, 0, 255, 255}, {0, 0, 255, 255}, {255, 255, 0, 255}, {255, 255, 255, 0}});
   EXPECT_THAT(picture(image, {.width = 4}), ElementsAre("  ██", "██▄▀"));
   // Averages of the four quarters: 0, 1, 1, 1/2.
   EXPECT_THAT(picture(image, {.width = 2}), ElementsAre("▄▓"));
@@ -161,11 +163,12 @@ TEST(ContactSheet, PutsAsManyInARowAsFit) {
 }
 
 TEST(ContactSheet, CutsLongCaptionsAndBreaksThemAtNewlines) {
-  EXPECT_EQ(contact_sheet({{block(), "T-shirt"}, {block(), "Bag\nnot Coat"}, {block(), ""}}, kPlain),
-            "████  ████  ████\n"
-            "████  ████  ████\n"
-            "T-s…  Bag\n"
-            "      not…\n");
+  EXPECT_EQ(
+      contact_sheet({{block(), "T-shirt"}, {block(), "Bag\nnot Coat"}, {block(), ""}}, kPlain),
+      "████  ████  ████\n"
+      "████  ████  ████\n"
+      "T-s…  Bag\n"
+      "      not…\n");
 }
 
 TEST(ContactSheet, ShrinksPicturesToANarrowTerminal) {
@@ -178,7 +181,8 @@ TEST(ContactSheet, ShrinksPicturesToANarrowTerminal) {
 }
 
 TEST(ContactSheet, LinesUpPicturesOfDifferentSizes) {
-  EXPECT_EQ(contact_sheet({{torch::ones({2, 2}), "x"}, {block(), "y"}, {torch::ones({2, 1}), "z"}}, kPlain),
+  EXPECT_EQ(contact_sheet({{torch::ones({2, 2}), "x"}, {block(), "y"}, {torch::ones({2, 1}), "z"}},
+                          kPlain),
             "██    ████  █\n"
             "      ████\n"
             "x     y     z\n");
@@ -193,7 +197,8 @@ TEST(ContactSheet, EndsNoLineInASpaceOrWithAColorOn) {
   torch::Tensor image = torch::zeros({6, 5});
   image[2][1] = 1.0;
   for (const Terminal& terminal : {kPlain, kAnsi, kTruecolor}) {
-    std::istringstream sheet(contact_sheet({{image, "x "}, {image, " "}, {image, "wide caption"}}, terminal));
+    std::istringstream sheet(
+        contact_sheet({{image, "x "}, {image, " "}, {image, "wide caption"}}, terminal));
     for (std::string line; std::getline(sheet, line);) {
       EXPECT_TRUE(line.empty() || line.back() != ' ') << '"' << line << '"';
       const std::size_t last = line.rfind('\033');
@@ -211,7 +216,9 @@ TEST(ContactSheet, MeasuresColoredPicturesByTheirPixels) {
             cell + "  " + cell + "\na  b\n\n" + cell + "\nc\n");
 }
 
-TEST(ContactSheet, OfNothingIsEmpty) { EXPECT_EQ(contact_sheet({}, kPlain), ""); }
+TEST(ContactSheet, OfNothingIsEmpty) {
+  EXPECT_EQ(contact_sheet({}, kPlain), "");
+}
 
 }  // namespace
 }  // namespace course

@@ -8,10 +8,12 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <initializer_list>
 #include <map>
 #include <ostream>
 #include <streambuf>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "terminal/format.h"
@@ -21,7 +23,9 @@ namespace course::testing {
 /// Environment variables as examine_terminal() reads them.
 class Variables {
  public:
-  Variables(std::map<std::string, std::string> values) : values_(std::move(values)) {}
+  Variables(std::initializer_list<std::pair<const char*, const char*>> values) {
+    for (const auto& [name, value] : values) values_[name] = value;
+  }
   const char* operator()(const char* name) const {
     const auto found = values_.find(name);
     return found == values_.end() ? nullptr : found->second.c_str();
@@ -72,7 +76,7 @@ class DescriptorStream : private std::streambuf, public std::ostream {
  private:
   int overflow(int c) override {
     const char byte = static_cast<char>(c);
-    return ::write(descriptor_, &byte, 1) == 1 ? c : traits_type::eof();
+    return ::write(descriptor_, &byte, 1) == 1 ? c : std::streambuf::traits_type::eof();
   }
   std::streamsize xsputn(const char* text, std::streamsize size) override {
     return ::write(descriptor_, text, static_cast<std::size_t>(size));
@@ -80,9 +84,9 @@ class DescriptorStream : private std::streambuf, public std::ostream {
   int descriptor_;
 };
 
-/// What a terminal shows after `bytes`: finished lines and, last, the one that the cursor is in. Knows the
-/// three things a progress bar may use (return, newline, "erase to the end of the line"); anything
-/// else that controls a terminal is a failure.
+/// What a terminal shows after `bytes`: finished lines and, last, the one that the cursor is in.
+/// Knows the three things a progress bar may use (return, newline, "erase to the end of the line");
+/// anything else that controls a terminal is a failure.
 inline std::vector<std::string> screen_after(const std::string& bytes) {
   std::vector<std::string> lines{""};
   std::string typed;  // since the last return, over what stands in the line

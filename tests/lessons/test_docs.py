@@ -102,6 +102,14 @@ class Stale(House):
         self.edit("step00_start/README.md", "with --epochs=3", "with --epochs=4")
         self.assert_found("- loss 0.5 with --epochs=4\n    + loss 0.5 with --epochs=3")
 
+    def test_page_of_a_canonical_run_equals_expected_on_every_machine(self):
+        self.edit("step00_start/README.md", "images/s)\nloss 0.5000", "images/s)\nloss 0.5001")
+        self.assert_found("- loss 0.5001\n    + loss 0.5000", canonical=False)
+
+    def test_long_difference_is_cut(self):
+        self.program("step00_main", OUTPUT + "".join(f"line {i}\n" for i in range(20)))
+        self.assert_found("    + line 12\n    ... and 7 more lines\n    to mend it", argv=("00",))
+
     def test_expected_snippet(self):
         self.edit("step00_start/README.md", "...\nloss 0.5000\n...", "...\nloss 0.6000\n...")
         self.assert_found("this is not step00_start/expected/main.txt any more\n    - loss 0.6000\n    + loss 0.5000\n")
@@ -124,6 +132,11 @@ class Stale(House):
     def test_no_output_is_expected_yet(self):
         self.write("step00_start/expected/main.txt", "")
         self.assert_found("step00_start/expected/main.txt: no output is expected yet\n    to mend it: ./course docs 00")
+
+    def test_block_of_what_is_not_expected_yet_is_left_to_that(self):
+        self.write("step00_start/expected/main.txt", "")
+        self.add("README.md", '<!-- run from="^loss" -->\n```console\n$ ./course run 00 -- --epochs 2\n```\n')
+        self.assert_fresh("pages")
 
     def test_expected_output_of_no_program(self):
         self.write("step00_start/expected/old.txt", "old\n")
@@ -229,6 +242,9 @@ class Blocks(House):
     def test_reasons_are_needed(self):
         self.found("<!-- typed: -->\n```cpp\n```\n<!-- not run: -->\n```console\n$ ls\n```\n",
                    "+1: <!-- typed: --> needs the reason", "+4: <!-- not run: --> needs the reason")
+
+    def test_block_that_is_not_run_has_commands_too(self):
+        self.found("<!-- not run: installs -->\n```console\nls\n```\n", "+2: a console block begins with '$ command'")
 
     def test_directive_without_block(self):
         self.found("<!-- run -->\nText.\n", "+1: <!-- run --> belongs before a fenced block, and none follows it")
@@ -338,14 +354,30 @@ class Console(House):
         self.assertEqual(self.shown('<!-- run env="COURSE_B=x y" -->\n```console\n$ COURSE_SEED=3 ./course run 00\n```\n'),
                          "$ COURSE_SEED=3 ./course run 00\n3 x y\n")
 
+    def test_canonical_run_in_another_environment_is_another_run(self):
+        self.program("step00_main", "seed $COURSE_SEED$COURSE_B\nloss 0.5\n", errors="warning")
+        self.docs("00")
+        for attributes, before, shown in (("", "COURSE_SEED=3 ", "seed 3\nloss 0.5\n"), ('env="COURSE_B=b"', "", "seed 0b\nloss 0.5\n"),
+                                          ("stderr", "", "seed 0\nloss 0.5\nwarning\n")):
+            with self.subTest(attributes):
+                command = f"{before}./course run 00 -- --epochs 2"
+                self.assertEqual(self.shown(f"<!-- run {attributes} -->\n```console\n$ {command}\n```\n"), f"$ {command}\n{shown}")
+        self.refused("<!-- run exit=1 -->\n```console\n$ ./course run 00 -- --epochs 2\n```\n", "exit code 0, expected was 1")
+
+    def test_same_command_runs_once(self):
+        self.write("build/release/bin/step00_main", "#!/bin/sh\necho run >> calls\necho loss 0.5\n")
+        block = "<!-- run -->\n```console\n$ ./course run 00 -- --other\n```\n"
+        self.assertEqual(self.shown(block + block), "$ ./course run 00 -- --other\nloss 0.5\n")
+        self.assertEqual(self.read("calls"), "run\n" * 2)  # docs, and docs --check
+
     def test_full_data_set(self):
         self.program("step00_main", "$COURSE_DATA\n")
-        block = "<!-- run data=fashion-mnist -->\n```console\n$ ./course run 00\nas it was\n```\n"
+        block = "<!-- run data=fashion-mnist -->\n```console\n$ ./course run 00 -- --epochs 2\nas it was\n```\n"
         with unittest.mock.patch.dict("coursetool.console._DATA_SETS", {"fashion-mnist": ("data",)}):
             self.add("README.md", block)
             result = self.check("pages")
             self.assertEqual(result.code, 0)
-            self.assertIn("skipped README.md:16, './course run 00': the full data set fashion-mnist is not on this machine",
+            self.assertIn("skipped README.md:16, './course run 00 -- --epochs 2': the full data set fashion-mnist is not on this machine",
                           result.text)
             for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte.gz", "t10k-images-idx3-ubyte.gz"):
                 self.write(f"data/{name}", "")
@@ -403,11 +435,32 @@ class NotBuilt(House):
                                  "cmake --build build/release --target step00_main\n", argv=("00",))
         self.assertEqual(text.count("step00_main is not built"), 1)
 
-    def test_older_than_its_source(self):
-        path = self.root / "step00_start/main.cpp"
+    def test_said_once_for_all_blocks(self):
+        (self.root / "build/release/bin/step00_main").unlink()
+        self.add("step00_start/README.md", "<!-- run -->\n```console\n$ ./course run 00 -- --other\n```\n" * 2)
+        self.assertIn("\ndocs: 1 thing to mend\n", self.check("00").text)
+
+    def touch(self, name: str) -> None:
+        """Makes a source newer than the programs."""
         newer = (self.root / "build/release/bin/step00_main").stat().st_mtime + 10
-        os.utime(path, (newer, newer))
+        os.utime(self.write(name, "// new\n"), (newer, newer))
+
+    def test_older_than_its_source(self):
+        self.touch("step00_start/main.cpp")
         self.assert_found("step00_main is older than step00_start/main.cpp; build it: cmake --build build/release")
+
+    def test_older_than_a_header(self):
+        self.touch("step00_start/parts/a.h")
+        self.assert_found("step00_main is older than step00_start/parts/a.h")
+
+    def test_source_of_another_program(self):
+        self.touch("step00_start/second.cpp")
+        self.touch("step00_start/exercises/a/main.cpp")
+        self.add("step00_start/step.toml", '[[programs]]\nname = "second"\nsummary = "more"\nargs = []\n')
+        self.program("step00_second", "second\n")
+        os.utime(self.root / "build/release/bin/step00_second", (4e9, 4e9))
+        self.assertEqual(self.docs("00").code, 0)
+        self.assert_fresh("00")
 
     def test_another_build_folder(self):
         self.assert_found("step00_main is not built; build it: cmake --build build/dev --target step00_main",

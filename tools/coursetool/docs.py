@@ -118,12 +118,10 @@ class Course:
             self.report.find(path, problem.line, str(problem))
         drawn = _Drawn(self, page, step)
         new: dict[tuple[int, int], list[str]] = {}
-        for part in (*page.blocks, *page.generated):
+        for part in sorted((*page.blocks, *page.generated), key=lambda part: part.end):
             body = drawn.block(part) if isinstance(part, Block) else drawn.generated(part)
             if body is not None:
-                indent = part.indent if isinstance(part, Block) else ""
-                line = part.line if isinstance(part, Block) else part.directive.line
-                new[line, part.end] = [f"{indent}{one}".rstrip() for one in body]
+                new[part.line, part.end] = [f"{part.indent}{one}".rstrip() for one in body]
         if new and not self.check:
             parts = f"{len(new)} part{'' if len(new) == 1 else 's'}"
             self.report.write(path, page.replaced(new), parts)
@@ -170,18 +168,17 @@ class _Drawn:
         return None
 
     def generated(self, part: Generated) -> list[str] | None:
-        line = part.directive.line
-        return self._guarded(line, lambda: self._summary(part, line))
+        return self._guarded(part.line, lambda: self._summary(part))
 
-    def _summary(self, part: Generated, line: int) -> list[str] | None:
+    def _summary(self, part: Generated) -> list[str] | None:
         if part.directive.name == "ladder":
             lines, what = ladder(self.course.steps, self.folder), "the ladder of lessons"
         else:
             before = self.course.before(self.step) if self.step else None
             if before is None:
-                raise LineError(line, "<!-- changes --> belongs into the page of a step that has one before it")
+                raise CourseError("<!-- changes --> belongs into the page of a step that has one before it")
             lines, what = changes.summary(before, self.step), f"the summary of what changes against {before.folder.name}"
-        return self._exact(line, list(part.body), ["", *lines, ""], f"{what} is stale")
+        return self._exact(part.line, list(part.body), ["", *lines, ""], f"{what} is stale")
 
     def code(self, block: Block) -> list[str] | None:
         name, _, region = block.directive.argument.partition("#")

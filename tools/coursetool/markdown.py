@@ -54,6 +54,12 @@ class Generated:
     directive: Directive
     end: int                     # line of the end marker
     body: tuple[str, ...]
+    indent: str = ""
+
+    @property
+    def line(self) -> int:
+        """Of the beginning."""
+        return self.directive.line
 
 
 @dataclass
@@ -79,7 +85,7 @@ class Page:
     def links(self) -> list[tuple[int, str]]:
         """Every link's line and target, those in code left out."""
         text = sorted(self.prose + self.tables + [(line, text) for line, _, text in self.headings]
-                      + [(part.directive.line + i, line) for part in self.generated for i, line in enumerate(part.body, 1)])
+                      + [(part.line + i, line) for part in self.generated for i, line in enumerate(part.body, 1)])
         return [(line, next(filter(None, match.groups()))) for line, content in text
                 for match in _LINK.finditer(_CODE_SPAN.sub("", content))]
 

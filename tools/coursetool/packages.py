@@ -8,9 +8,9 @@ from coursetool.shell import output, run
 
 GROUPS = {
     "build": ("g++", "cmake", "ninja-build", "ccache", "lld", "git", "ca-certificates", "libtorch-dev",
-              "libopenblas0-openmp", "libcxxopts-dev", "libspdlog-dev", "zlib1g-dev"),
+              "libopenblas0-openmp", "libcxxopts-dev", "libspdlog-dev", "zlib1g-dev", "libgtest-dev", "libgmock-dev"),
     "data": ("dataset-fashion-mnist",),
-    "test": ("libgtest-dev", "libgmock-dev", "clang-format", "python3-torch"),
+    "test": ("clang-format", "python3-torch"),
 }
 # Left out when the user brings a libtorch: its BLAS comes with it.
 OF_THE_DISTRIBUTION = ("libtorch-dev", "libopenblas0-openmp", "python3-torch")

@@ -10,8 +10,11 @@
 // say it, and it has no free place: a variable that no library looks at while it starts lends its
 // own. The first constructor of the program gives the place back and sets the variable as usual,
 // for all to see.
+#include <unistd.h>
+
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 
 #if defined(__linux__) && defined(__GLIBC__)
 
