@@ -236,7 +236,8 @@ void show_mistakes(const Evaluation& result, FashionMnist& dataset) {
     const std::string& is = names[result.labels[i].item<int64_t>()];
     pictures.push_back({dataset.get(i).data[0], fmt::format("is: {}\nsaid: {}", is, said)});
   }
-  fmt::print("{}", course::contact_sheet(pictures));
+  fmt::print("{}\n{} of {} mistakes\n", course::contact_sheet(pictures), worst.size(0),
+             (result.predictions != result.labels).sum().item<int64_t>());
 }
 // endregion
 

@@ -54,8 +54,8 @@ torch::Tensor prepared(const torch::Tensor& image, int64_t width) {
   return pixels.contiguous();
 }
 
-/// Compares pixel values with the share of dots as they are: taking the screen's gamma into account is
-/// truer to the light, but leaves of a dark coat (values about 0.2) nothing to be seen.
+/// Compares the share of dots with pixel values as they are: the screen's gamma would be truer to
+/// the light, but of a dark coat (values about 0.2) it leaves nothing to be seen.
 const char* closest_glyph(double upper, double lower) {
   const auto distance = [&](const Glyph& glyph) {
     return std::pow(glyph.upper - upper, 2) + std::pow(glyph.lower - lower, 2);

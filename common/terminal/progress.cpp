@@ -33,6 +33,11 @@ std::string percent_of(double fraction) {
   return std::string(3 - digits.size(), ' ') + digits + " %";
 }
 
+/// In whole seconds: tenths of an estimate would only flicker.
+std::string time_left(double seconds) {
+  return (seconds < 59.5 ? decimal(seconds, 0) + " s" : format_duration(seconds)) + " left";
+}
+
 }  // namespace
 
 ProgressOutput ProgressOutput::standard() {
@@ -92,7 +97,7 @@ std::string ProgressBar::line(double now) const {
   parts.push_back(total_ > 0 ? percent_of(fraction) : grouped(done_) + " " + unit_);
   if (!note_.empty()) parts.push_back(note_);
   parts.push_back(format_rate(done_, seconds, unit_));
-  if (fraction > 0) parts.push_back(format_duration(seconds * (1 - fraction) / fraction) + " left");
+  if (fraction > 0 && fraction < 1) parts.push_back(time_left(seconds * (1 - fraction) / fraction));
 
   std::string text = cut_to_width(label_, has_bar ? room / 3 : room);
   for (const std::string& part : parts) {

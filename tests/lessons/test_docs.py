@@ -231,6 +231,13 @@ class Blocks(House):
     def test_unmarked_text(self):
         self.found("```\nloss 0.5\n```\n", "+1: a block without a language must say where it comes from")
 
+    def test_directive_of_another_kind_of_block(self):
+        self.found("<!-- typed: by hand -->\n```console\n$ ls\n```\n<!-- run -->\n```cpp\n```\n",
+                   "+2: <!-- typed --> does not go with a block of this language (console); what does: <!-- run --> or "
+                   "<!-- not run: reason -->",
+                   "+6: <!-- run --> does not go with a block of this language (cpp); what does: <!-- code: file#region --> or "
+                   "<!-- expected: main.txt --> or <!-- typed: reason -->")
+
     def test_data_formats_need_no_mark(self):
         self.add("step00_start/README.md", "```toml\nx = 1\n```\n")
         self.assert_fresh()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from coursetool.errors import CommandFailed, UsageError
 from coursetool.packages import OWN_LIBTORCH
-from coursetool.shell import call, output, run, show
+from coursetool.shell import call, output, run
 
 PRESETS = ("release", "dev", "asan", "cuda")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from coursetool import build, packages
 from coursetool.errors import CourseError, UsageError
 from coursetool.nearest import did_you_mean
-from coursetool.shell import call, colored, paint, show
+from coursetool.shell import colored, paint, show
 from coursetool.steps import find_program, find_step, load_steps
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -188,6 +188,8 @@ def doctor(arguments: list[str]) -> int:
 def docs(arguments: list[str]) -> int:
     """docs [--check] [STEP...]"""
     from coursetool import docs as pages
+    if "--check" not in arguments:
+        build.build(ROOT, "release", None)
     return pages.main(arguments)
 
 
@@ -208,5 +210,7 @@ VERBS = {
     "doctor": Verb("doctor", "what this machine has, what is wrong, how to mend it",
                    "The exit code is 1 when something would stop a lesson.", doctor),
     "docs": Verb("docs [--check] [STEP...]", "bring the pages up to date with code and runs; or say what is stale",
-                 "For authors: CONTRIBUTING.md tells how pages are made.", docs),
+                 "For authors: CONTRIBUTING.md tells how pages are made. 'pages' stands for those outside of the steps.\n"
+                 "--check writes nothing, and exits with 1 if anything is stale; --build-dir FOLDER says where the\n"
+                 "programs are (default: build/release).", docs),
 }

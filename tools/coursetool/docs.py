@@ -13,7 +13,7 @@ from coursetool.markdown import Block, Generated, Page, read_page
 from coursetool.nearest import did_you_mean
 from coursetool.regions import cut
 from coursetool.report import LineError, Report
-from coursetool.steps import Program, Step, find_step, load_steps
+from coursetool.steps import Step, find_step, load_steps
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = "pages"  # what the pages outside of the steps are called on the command line
@@ -160,6 +160,12 @@ class _Drawn:
     def block(self, block: Block) -> list[str] | None:
         makers: dict[str, Callable[[Block], list[str] | None]] = {
             "code": self.code, "expected": self.expected, "run": self.run, "not run": self.not_run, "typed": self.typed}
+        commands = _BEFORE.get(block.language) == _COMMANDS
+        if block.directive and commands != (block.directive.name in ("run", "not run")):
+            wanted = _COMMANDS if commands else f"{_CODE} or {_TEXT}".replace(" or <!-- typed: reason -->", "", 1)
+            self._find(block.line, f"<!-- {block.directive.name} --> does not go with a block of this language"
+                                   f"{f' ({block.language})' if block.language else ''}; what does: {wanted}")
+            return None
         if block.directive:
             return self._guarded(block.line, lambda: makers[block.directive.name](block))
         if block.language in _BEFORE:
