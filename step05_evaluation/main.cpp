@@ -251,7 +251,6 @@ void run(const Options& options) {
   Net model;
   model->to(device.device);  // before an optimizer is given the parameters
   train(model, train_set, device.device, options);
-
   const auto test_loader = make_loader<SequentialSampler>(test_set, options.batch_size);
   const Evaluation result = evaluate(model, *test_loader, device.device);
   fmt::print("\ntest loss {:.4f}, test accuracy {} on {} pictures\n\n", result.loss(),
