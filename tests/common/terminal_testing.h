@@ -53,12 +53,13 @@ class PseudoTerminal {
 
   /// The end that a program writes to.
   int descriptor() const { return slave_; }
-  /// What has arrived at the other end since the last call.
+  /// What has been written since the last call.
   std::string read() const {
-    std::string text(1 << 16, '\0');
-    fcntl(master_, F_SETFL, O_NONBLOCK);
-    const ssize_t size = ::read(master_, text.data(), text.size());
-    text.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+    // The kernel hands the bytes over when it likes: read until one of our own has come through.
+    constexpr char kEnd = '\001';
+    std::string text;
+    if (::write(slave_, &kEnd, 1) != 1) return "the pseudo-terminal cannot be written to";
+    for (char byte = 0; ::read(master_, &byte, 1) == 1 && byte != kEnd;) text += byte;
     return text;
   }
 
