@@ -8,7 +8,7 @@ from pathlib import Path
 
 from coursetool import build, data
 from coursetool.packages import own_libtorch
-from coursetool.shell import output, paint
+from coursetool.shell import output, paint, show
 
 MARKS = {"ok": ("✓", "32"), "warn": ("!", "33"), "bad": ("✗", "31")}
 
@@ -107,9 +107,9 @@ def libtorch(root: Path, preset: str, stopped: list[str]) -> list[Finding]:
         print("Building a small program to look at libtorch; the first time takes a minute or two.", flush=True)
     code, text = 0, ""
     if not (there / "build.ninja").exists():
-        code, text = output(["cmake", "--preset", preset], root)
+        code, text = asked(["cmake", "--preset", preset], root)
     if code == 0:
-        code, text = output(["cmake", "--build", "--preset", preset, "--target", "course_probe"], root)
+        code, text = asked(["cmake", "--build", "--preset", preset, "--target", "course_probe"], root)
     if code:
         remedy = "./course run installs it; or apt-get install libtorch-dev libopenblas0-openmp" \
             if "libtorch was not found" in text else "./course run shows the whole message; docs/faq.md knows many"
@@ -120,6 +120,12 @@ def libtorch(root: Path, preset: str, stopped: list[str]) -> list[Finding]:
         return [Finding("bad", "libtorch", f"a program with it does not run: {text.strip().splitlines()[-1]}",
                         "see docs/faq.md: Running")]
     return judge(json.loads(text), there)
+
+
+def asked(command: list[str], root: Path) -> tuple[int, str]:
+    """Shows a command and runs it without its output: its exit code, and what it printed."""
+    show(command, root)
+    return output(command, root)
 
 
 def judge(facts: dict, there: Path) -> list[Finding]:
