@@ -1,8 +1,6 @@
 // Flags on top of cxxopts, which parses and formats; types, ranges and messages are ours.
 #include "config/flags.h"
 
-#include <charconv>
-#include <cmath>
 #include <cxxopts.hpp>
 #include <functional>
 #include <sstream>
@@ -19,35 +17,6 @@ std::string number_text(double value) {
   std::ostringstream text;
   text << value;
   return text.str();
-}
-
-std::string allowed_text(const Range& range, const std::string& kind) {
-  const bool bounded_below = range.least > std::numeric_limits<double>::lowest();
-  const bool bounded_above = range.most < std::numeric_limits<double>::max();
-  std::string text = kind;
-  if (bounded_below && bounded_above) {
-    text += " from " + number_text(range.least) + " to " + number_text(range.most);
-  } else if (bounded_below) {
-    text += (range.above ? " greater than " : " of at least ") + number_text(range.least);
-  }
-  return text;
-}
-
-/// Reads all of `text` as a number within `range`, or says which flag is wrong and what it takes.
-template <typename Number>
-Number checked_number(const std::string& name, const std::string& text, const Range& range) {
-  const std::string kind = std::is_integral_v<Number> ? "a whole number" : "a number";
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const double as_double = static_cast<double>(value);
-  const bool is_number =
-      error == std::errc() && end == text.data() + text.size() && std::isfinite(as_double);
-  const bool in_range = as_double >= range.least && as_double <= range.most &&
-                        !(range.above && as_double == range.least);
-  if (!is_number || !in_range) {
-    throw UsageError("--" + name + " takes " + allowed_text(range, kind) + ", not '" + text + "'");
-  }
-  return value;
 }
 
 }  // namespace
@@ -103,7 +72,8 @@ Flags& Flags::add(const std::string& name, int64_t& value, const std::string& he
       name, help, cxxopts::value<std::string>()->default_value(std::to_string(value)), "N");
   impl_->names.push_back(name);
   impl_->checks.push_back([name, &value, allowed](const cxxopts::ParseResult& parsed) {
-    const auto number = checked_number<int64_t>(name, parsed[name].as<std::string>(), allowed);
+    const auto number =
+        checked_number<int64_t>("--" + name, parsed[name].as<std::string>(), allowed);
     return [number, &value] { value = number; };
   });
   return *this;
@@ -114,7 +84,8 @@ Flags& Flags::add(const std::string& name, double& value, const std::string& hel
       name, help, cxxopts::value<std::string>()->default_value(number_text(value)), "X");
   impl_->names.push_back(name);
   impl_->checks.push_back([name, &value, allowed](const cxxopts::ParseResult& parsed) {
-    const auto number = checked_number<double>(name, parsed[name].as<std::string>(), allowed);
+    const auto number =
+        checked_number<double>("--" + name, parsed[name].as<std::string>(), allowed);
     return [number, &value] { value = number; };
   });
   return *this;

@@ -3,31 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <string>
 
+#include "config/range.h"
+
 namespace course {
-
-/// The values a number may have, both ends included unless `above` is set (then the lower is not).
-struct Range {
-  double least = std::numeric_limits<double>::lowest();
-  double most = std::numeric_limits<double>::max();
-  bool above = false;
-};
-
-/// The range [least, infinity).
-inline Range at_least(double least) {
-  return {.least = least};
-}
-/// The range (bound, infinity).
-inline Range greater_than(double bound) {
-  return {.least = bound, .above = true};
-}
-/// The range [least, most].
-inline Range between(double least, double most) {
-  return {.least = least, .most = most};
-}
 
 /// Thrown by Flags::parse for --help; run_program prints the text and exits with 0.
 struct HelpRequested {

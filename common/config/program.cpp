@@ -11,6 +11,7 @@
 #include "config/flags.h"
 #include "device/threads.h"
 #include "error.h"
+#include "terminal/interrupt.h"
 
 namespace course {
 namespace {
@@ -39,6 +40,10 @@ int run_program(const std::function<void()>& body) {
   } catch (const HelpRequested& help) {
     std::cout << help.text << std::flush;
     return 0;
+  } catch (const Interrupted& stop) {
+    std::fflush(stdout);
+    std::cerr << stop.what() << std::endl;
+    return 128 + stop.signal();
   } catch (const UsageError& error) {
     return fail(2, error.what());
   } catch (const c10::Error& error) {

@@ -13,8 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kFetch = "./course data fashion-mnist";
-
 const char* stem(Split split) {
   return split == Split::train ? "train" : "t10k";
 }
@@ -108,11 +106,17 @@ std::vector<DataLocation> usual_places() {
   };
 }
 
+std::vector<DataLocation> mnist_places() {
+  return {{.folder = fs::path(COURSE_REPOSITORY) / "data" / "mnist",
+           .origin = "the repository's folder data"}};
+}
+
 DataLocation find_data(const std::string& data_dir) {
   return find_data(data_dir, usual_places());
 }
 
-DataLocation find_data(const std::string& data_dir, const std::vector<DataLocation>& places) {
+DataLocation find_data(const std::string& data_dir, const std::vector<DataLocation>& places,
+                       const std::string& name) {
   if (!data_dir.empty()) {
     return named_folder(data_dir, "--data-dir", "leave --data-dir out to search the usual places");
   }
@@ -127,7 +131,7 @@ DataLocation find_data(const std::string& data_dir, const std::vector<DataLocati
     looked_at.push_back(place.folder.string());
   }
   throw Error("no data set was found: none of " + list(looked_at) +
-              " has all four files; fetch one with " + kFetch +
+              " has all four files; fetch it with ./course data " + name +
               ", or name a folder with --data-dir or $COURSE_DATA");
 }
 
@@ -146,8 +150,8 @@ std::string describe(const DataLocation& location) {
   const std::string where = "data: " + location.folder.string();
   if (location.sample) {
     return where +
-           " (a small real subset of Fashion-MNIST, 2,000 + 500 images; get all 70,000 with " +
-           kFetch + ")";
+           " (a small real subset of Fashion-MNIST, 2,000 + 500 images; get all 70,000 with "
+           "./course data fashion-mnist)";
   }
   return where + " (" + location.origin + ")";
 }

@@ -31,13 +31,18 @@ struct SplitFiles {
 ///         file), or if no usual place is complete (with every place looked at)
 DataLocation find_data(const std::string& data_dir);
 
-/// As above, with other places in the stead of the usual ones.
-DataLocation find_data(const std::string& data_dir, const std::vector<DataLocation>& places);
+/// As above, with other places in the stead of the usual ones; `name` is what ./course data calls
+/// the set, for the message.
+DataLocation find_data(const std::string& data_dir, const std::vector<DataLocation>& places,
+                       const std::string& name = "fashion-mnist");
 
 /// Where data are looked for when no folder is named, in this order: the repository's data/ and
 /// data/fashion-mnist/, Debian's package dataset-fashion-mnist, and the sample that ships with the
 /// course. The repository is the one this program was built from, whatever the working directory.
 std::vector<DataLocation> usual_places();
+
+/// The same for MNIST: the repository's data/mnist/, where ./course data mnist puts it.
+std::vector<DataLocation> mnist_places();
 
 /// The files of one split: `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, or `t10k-...`
 /// for the test split, each also with a dot before `idx` (as some unpackers spell it) or `.gz`

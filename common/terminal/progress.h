@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "terminal/format.h"
+#include "terminal/interrupt.h"
 #include "terminal/terminal.h"
 
 namespace course {
@@ -29,7 +30,8 @@ struct ProgressOutput {
 ///
 /// On a terminal one line with bar, percentage, rate and time left is redrawn at most ten times a
 /// second, first after 0.2 s. In a pipe nothing is written before finish(), but for a plain line
-/// about every 10 s.
+/// about every 10 s. While a bar is alive Ctrl-C and SIGTERM wait for the next advance(), which
+/// throws Interrupted: the loop ends between two batches, and not in the middle of one.
 class ProgressBar {
  public:
   /// @param total what advance() will sum up to; 0 if nobody knows (then there is no bar and no
@@ -43,8 +45,10 @@ class ProgressBar {
   ProgressBar& operator=(const ProgressBar&) = delete;
 
   /// Counts `n` more. Reads a clock; draws and allocates only when a redraw is due.
+  /// @throws Interrupted after Ctrl-C
   void advance(int64_t n = 1) {
     done_ += n;
+    throw_if_interrupted();
     if (output_.seconds() >= next_draw_) draw();
   }
   /// Text to show behind the bar from the next redraw on, such as "loss 0.52".
@@ -56,6 +60,7 @@ class ProgressBar {
   void draw();
   std::string line(double now) const;
 
+  InterruptGuard guard_;
   std::string label_, unit_, note_;
   int64_t total_ = 0, done_ = 0;
   ProgressOutput output_;

@@ -100,7 +100,7 @@ TEST(DataFind, NothingFoundNamesEveryPlace) {
                                          {.folder = "/no/b", .origin = "b"},
                                          {.folder = "/no/c", .origin = "c"}};
   EXPECT_EQ(message_of<Error>([&places] { (void)find_data("", places); }),
-            "no data set was found: none of /no/a, /no/b and /no/c has all four files; fetch one "
+            "no data set was found: none of /no/a, /no/b and /no/c has all four files; fetch it "
             "with ./course data fashion-mnist, or name a folder with --data-dir or $COURSE_DATA");
 }
 

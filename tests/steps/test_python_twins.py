@@ -103,6 +103,18 @@ class PythonTwins(unittest.TestCase):
         self.assertAlmostEqual(float(cpp[1]), float(python[1]), delta=2e-3)
         self.assertAlmostEqual(float(cpp[2]), float(python[2]), delta=0.41)  # two of 500 pictures
 
+    def test_models_of_step06(self):
+        pattern = r"^test loss (\S+), test accuracy (\S+) %"
+        for model in ("mlp", "cnn"):
+            cpp = re.search(pattern, self.cpp("step06_main", "--epochs", "2", "--model", model), re.MULTILINE)
+            python = re.search(pattern, self.twin(
+                "step06_refactor/python/refactor.py", str(SAMPLE), "0", "2", model), re.MULTILINE)
+            if self.both_are_1_13():
+                self.assertEqual(cpp.groups(), python.groups())
+            else:
+                self.assertAlmostEqual(float(cpp[1]), float(python[1]), delta=5e-3)
+                self.assertAlmostEqual(float(cpp[2]), float(python[2]), delta=0.81)  # four of 500 pictures
+
 
 if __name__ == "__main__":
     unittest.main()

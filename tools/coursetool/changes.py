@@ -13,7 +13,6 @@ from coursetool.errors import CourseError
 from coursetool.regions import is_marker, strip_markers
 from coursetool.steps import Step
 
-MOST_FILES = 10   # that a step may change
 SAME_THING = 0.9  # how alike two texts of one name in two files are when it is said to have moved
 
 
@@ -133,8 +132,8 @@ def over_budget(before: Step, after: Step) -> list[str]:
     if added > after.diff_budget:
         sentences.append(f"the step adds {_lines(added)} of code to {before.folder.name}, but its diff_budget is "
                          f"{after.diff_budget}; teach less in it, or move what is not taught to common/")
-    if len(changes) > MOST_FILES:
-        sentences.append(f"the step changes {len(changes)} files of {before.folder.name}, but at most {MOST_FILES} are readable")
+    if len(changes) > after.file_budget:
+        sentences.append(f"the step changes {len(changes)} files of {before.folder.name}, but at most {after.file_budget} are readable")
     return sentences
 
 

@@ -63,6 +63,7 @@ class Step:
     terms: tuple[str, ...]
     diff_budget: int | None      # lines of code added against the step before; None for the first
     programs: tuple[Program, ...]
+    file_budget: int = 10        # files that it may change; a step that rearranges them says how many it needs
 
     @property
     def label(self) -> str:
@@ -172,8 +173,10 @@ class _Reader:
             self.fail(f"'{key}' must be {what}, but it is empty")
         return value
 
-    def positive(self, key: str, what: str) -> int:
-        value = self.take(key, int, what)
+    def positive(self, key: str, what: str, default: int | None = None) -> int:
+        value = self.take(key, int, what, required=default is None)
+        if value is None:
+            return default
         if value <= 0:
             self.fail(f"'{key}' must be {what}, but it is {value}")
         return value
@@ -228,6 +231,7 @@ def _step(reader: _Reader, number: int, name: str, folder: Path) -> Step:
         new=reader.texts("new", "a list of texts"),
         terms=reader.texts("terms", "a list of texts"),
         diff_budget=reader.positive("diff_budget", "a whole number of lines above 0") if has_budget else None,
+        file_budget=reader.positive("file_budget", "a whole number of files above 0", default=Step.file_budget),
         programs=tuple(_program(one, number, folder) for one in reader.tables("programs", "programs", required=True)))
     reader.done()
     names = [program.name for program in step.programs]

@@ -1,0 +1,56 @@
+// Training: the epoch loop.
+#include "train.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include "terminal/progress.h"
+
+namespace {
+
+using torch::data::samplers::RandomSampler;
+
+// region epoch
+// One epoch: every batch once. Returns the mean loss of its samples.
+template <typename Loader>
+double train_one_epoch(Classifier& model, Loader& loader, torch::optim::Optimizer& optimizer,
+                       const torch::Device& device, course::ProgressBar& progress) {
+  model.train();
+  torch::nn::CrossEntropyLoss criterion;
+  torch::Tensor sum = torch::zeros({}, device);
+  int64_t samples = 0;
+  for (const torch::data::Example<>& batch : loader) {
+    const torch::Tensor images = batch.data.to(device);
+    const torch::Tensor labels = batch.target.to(device);
+
+    // region five_lines
+    const torch::Tensor scores = model.forward(images);
+    const torch::Tensor loss = criterion(scores, labels);
+    optimizer.zero_grad();
+    loss.backward();
+    optimizer.step();
+    // endregion
+
+    // Summed where the loss is: item() in every step would make the device wait for the printer.
+    sum += loss.detach() * images.size(0);
+    samples += images.size(0);
+    progress.advance(images.size(0));
+  }
+  return sum.item<double>() / static_cast<double>(samples);
+}
+// endregion
+
+}  // namespace
+
+// region train
+void train(Classifier& model, const ImageDataset& dataset, const torch::Device& device,
+           const TrainOptions& options) {
+  const auto loader = make_loader<RandomSampler>(dataset, options.batch_size);
+  torch::optim::SGD optimizer(model.parameters(), options.learning_rate);
+  for (int64_t epoch = 1; epoch <= options.epochs; ++epoch) {
+    course::ProgressBar progress(fmt::format("epoch {:2}/{}", epoch, options.epochs),
+                                 static_cast<int64_t>(*dataset.size()), "pictures");
+    const double loss = train_one_epoch(model, *loader, optimizer, device, progress);
+    progress.finish(fmt::format("loss {:.4f}", loss));
+  }
+}
+// endregion
