@@ -43,5 +43,5 @@ const std::map<std::string, DataSets (*)(const std::string&)> kDataSets{
 }  // namespace
 
 DataSets load_data_sets(const std::string& name, const std::string& data_dir) {
-  return course::choose("--dataset", name, kDataSets)(data_dir);
+  return course::choose("dataset", name, kDataSets)(data_dir);
 }

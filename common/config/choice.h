@@ -11,8 +11,8 @@
 namespace course {
 
 /// The entry called `name`.
-/// @param option what the name was given to: "--model"
-/// @throws UsageError "--model takes cnn or mlp, not 'cmn'; did you mean cnn?"
+/// @param option what the name was given to: "model"
+/// @throws UsageError "model takes cnn or mlp, not 'cmn'; did you mean cnn?"
 template <typename T>
 const T& choose(const std::string& option, const std::string& name,
                 const std::map<std::string, T>& table) {

@@ -21,5 +21,5 @@ const std::map<std::string, std::shared_ptr<Classifier> (*)()> kModels{
 }  // namespace
 
 std::shared_ptr<Classifier> create_model(const std::string& name) {
-  return course::choose("--model", name, kModels)();
+  return course::choose("model", name, kModels)();
 }

@@ -63,9 +63,9 @@ TEST(Step06, TheConvolutionsSeeNeighbours) {
 
 TEST(Step06, UnknownNamesAreRefusedWithTheKnownOnes) {
   EXPECT_EQ(message_of([] { create_model("cmn"); }),
-            "--model takes cnn or mlp, not 'cmn'; did you mean cnn?");
+            "model takes cnn or mlp, not 'cmn'; did you mean cnn?");
   EXPECT_EQ(message_of([] { load_data_sets("cifar", ""); }),
-            "--dataset takes fashion-mnist or mnist, not 'cifar'");
+            "dataset takes fashion-mnist or mnist, not 'cifar'");
 }
 
 TEST(Step06, AnotherSetThanTheOneAskedForIsRefused) {

@@ -1,8 +1,13 @@
 """What steps 06 to 11 promise of whole runs: same numbers as before, repeatable, interruptible."""
+import ast
 import re
+import sys
+import tempfile
+import tomllib
 import unittest
+from pathlib import Path
 
-from tests.steps.programs import program
+from tests.steps.programs import ROOT, program, run
 
 
 class Refactor(unittest.TestCase):
@@ -13,6 +18,32 @@ class Refactor(unittest.TestCase):
         times = re.compile(r"\(.*pictures/s\)")
         self.assertIn("NoGradGuard forgotten", before)
         self.assertEqual(times.sub("", precautions.sub("", before)), times.sub("", after))
+
+
+class Configs(unittest.TestCase):
+    def test_step07_prints_what_step06_printed(self):
+        times = re.compile(r"\(.*pictures/s\)")
+        before, after = (times.sub("", program(name, "--epochs", "2", "--model", "cnn").stdout)
+                         for name in ("step06_main", "step07_main"))
+        self.assertIn("test loss", before)
+        self.assertEqual(before, after)
+
+    def test_printed_config_is_read_back_and_gives_the_same_run(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "config.toml"
+            flags = ("--epochs", "1", "--optimizer", "adam", "--learning-rate", "3e-3", "--hidden", "32")
+            file.write_text(program("step07_main", *flags, "--print-config").stdout, encoding="utf-8")
+            self.assertEqual(tomllib.loads(file.read_text(encoding="utf-8"))["hidden"], 32)
+            runs = [re.findall(r"^test loss.*", program("step07_main", *arguments).stdout, re.MULTILINE)
+                    for arguments in (flags, ("--config", str(file)))]
+            self.assertEqual(len(runs[0]), 1)
+            self.assertEqual(*runs)
+
+    def test_python_reads_the_same_config(self):
+        arguments = ("--config", str(ROOT / "step07_configs/configs/cnn.toml"), "--epochs", "2")
+        cpp = tomllib.loads(program("step07_main", *arguments, "--print-config").stdout)
+        python = run([sys.executable, str(ROOT / "step07_configs/python/config.py"), *arguments]).stdout
+        self.assertEqual(cpp, dict((key, ast.literal_eval(value)) for key, value in re.findall(r"^(\w+) = (.*)$", python, re.MULTILINE)))
 
 
 if __name__ == "__main__":
