@@ -7,14 +7,18 @@
 
 namespace course {
 
+/// The seed of stream number `stream` below `seed`: splitmix64(splitmix64(seed) + stream), modulo
+/// 2^64. Neighbouring numbers give unrelated seeds, which seed + stream would not: with that, stream
+/// 1 of seed 0 would be stream 0 of seed 1.
+uint64_t mix_seed(uint64_t seed, uint64_t stream);
+
 /// A random order of 0..n-1 for one epoch: the same for the same arguments, on every libtorch from
 /// 1.13 on, and drawn from a generator of its own, so that neither an earlier epoch nor any other
 /// random number changes it and the global generator is left as it was.
 /// @returns int64 [n] on the CPU
 /// @throws UsageError if `epoch` or `n` is negative
 ///
-/// The generator's seed is splitmix64(splitmix64(seed) + epoch), modulo 2^64. Python gets the same
-/// order with
+/// The generator's seed is mix_seed(seed, epoch). Python gets the same order with
 ///
 ///     def splitmix64(x):
 ///         mask = 2**64 - 1
@@ -23,9 +27,12 @@ namespace course {
 ///         x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & mask
 ///         return x ^ (x >> 31)
 ///
+///     def mix_seed(seed, stream):
+///         return splitmix64((splitmix64(seed) + stream) % 2**64)
+///
 ///     def permutation(seed, epoch, n):
-///         mixed = splitmix64((splitmix64(seed) + epoch) % 2**64)
-///         return torch.randperm(n, generator=torch.Generator().manual_seed(mixed))
+///         generator = torch.Generator().manual_seed(mix_seed(seed, epoch))
+///         return torch.randperm(n, generator=generator)
 ///
 /// Source of splitmix64: G. Steele, D. Lea, C. Flood, "Fast splittable pseudorandom number
 /// generators", OOPSLA 2014.

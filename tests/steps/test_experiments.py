@@ -46,5 +46,26 @@ class Configs(unittest.TestCase):
         self.assertEqual(cpp, dict((key, ast.literal_eval(value)) for key, value in re.findall(r"^(\w+) = (.*)$", python, re.MULTILINE)))
 
 
+class Reproducibility(unittest.TestCase):
+    def outcome(self, *arguments: str, **environment: str) -> list[str]:
+        """The losses and the fingerprint of the weights that a run prints."""
+        output = program("step08_main", "--epochs", "2", *arguments, **environment).stdout
+        found = re.findall(r"(?:loss|weights:) (\S+)", output)
+        self.assertEqual(len(found), 4, output)
+        return found
+
+    def test_same_seed_same_bits(self):
+        flips = ("--flip", "0.5", "--seed", "3")
+        first = self.outcome(*flips, COURSE_SEED="1")
+        self.assertEqual(first, self.outcome(*flips, COURSE_SEED="2"))  # nothing draws from an unseeded stream
+        self.assertEqual(first, self.outcome(*flips, "--workers", "2"))
+        self.assertNotEqual(first, self.outcome("--flip", "0.5", "--seed", "4"))
+
+    def test_cnn_with_two_threads(self):
+        """Two threads add in another order than one, but in the same one each time."""
+        arguments = ("--model", "cnn", "--threads", "2", "--limit-train-batches", "10")
+        self.assertEqual(self.outcome(*arguments), self.outcome(*arguments))
+
+
 if __name__ == "__main__":
     unittest.main()

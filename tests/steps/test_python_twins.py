@@ -115,6 +115,18 @@ class PythonTwins(unittest.TestCase):
                 self.assertAlmostEqual(float(cpp[1]), float(python[1]), delta=5e-3)
                 self.assertAlmostEqual(float(cpp[2]), float(python[2]), delta=0.81)  # four of 500 pictures
 
+    def test_a_seeded_run_of_step08(self):
+        cpp = self.cpp("step08_main", "--epochs", "3", "--seed", "7")
+        python = self.twin("step08_reproducibility/python/reproducibility.py", str(SAMPLE), "7", "3")
+        pattern = r"loss (\d\S+\d)|accuracy (\S+) %"
+        here, there = ([float(a or b) for a, b in re.findall(pattern, text)] for text in (cpp, python))
+        self.assertEqual(len(here), 5)  # three epochs; loss and accuracy of the test
+        if self.both_are_1_13():
+            self.assertEqual(here, there)
+        else:
+            for a, b in zip(here, there, strict=True):
+                self.assertAlmostEqual(a, b, delta=0.01 * b)
+
 
 if __name__ == "__main__":
     unittest.main()
