@@ -73,19 +73,17 @@ class ImageDataset : public torch::data::datasets::Dataset<ImageDataset> {
 // endregion
 
 // region loader
-// Batches of normalised samples, in the dataset's own order.
-inline auto make_loader(const ImageDataset& dataset, const Config& config) {
+// Batches of normalised samples: get() for each index that the sampler draws, then all stacked.
+template <typename Sampler>
+auto make_loader(const ImageDataset& dataset, const torch::data::DataLoaderOptions& options) {
   const auto [mean, std] = dataset.statistics();
-  const auto options = torch::data::DataLoaderOptions(config.batch_size).workers(config.workers);
-  return torch::data::make_data_loader<torch::data::samplers::SequentialSampler>(
+  return torch::data::make_data_loader<Sampler>(
       ImageDataset(dataset)
           .map(torch::data::transforms::Normalize<>(mean, std))
           .map(torch::data::transforms::Stack<>()),
       options);
 }
 // endregion
-
-using Loader = decltype(make_loader(std::declval<ImageDataset>(), Config()))::element_type;
 
 // region epoch_loader
 // The batches of one epoch: an order and mirrored pictures that belong to this epoch alone.
@@ -96,9 +94,14 @@ inline auto make_epoch_loader(const ImageDataset& dataset, const Config& config,
   if (config.limit_train_batches > 0) {
     order = order.slice(0, 0, config.limit_train_batches * config.batch_size);
   }
-  return make_loader(dataset.subset(order).flipped(config.flip, seeds.flip, epoch), config);
+  return make_loader<torch::data::samplers::SequentialSampler>(
+      dataset.subset(order).flipped(config.flip, seeds.flip, epoch),
+      torch::data::DataLoaderOptions(config.batch_size).workers(config.workers));
 }
 // endregion
+
+using EpochLoader =
+    decltype(make_epoch_loader(std::declval<ImageDataset>(), {}, {}, 0))::element_type;
 
 // A data set: where it was found, and its two splits.
 struct DataSets {

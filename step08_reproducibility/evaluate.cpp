@@ -8,7 +8,10 @@
 
 namespace {
 
+using torch::data::samplers::SequentialSampler;
+
 // Runs the model over all batches in the mode that it is in.
+template <typename Loader>
 Evaluation predict(Classifier& model, Loader& loader, const torch::Device& device) {
   torch::nn::CrossEntropyLoss criterion(
       torch::nn::CrossEntropyLossOptions().reduction(torch::kNone));
@@ -26,8 +29,8 @@ Evaluation predict(Classifier& model, Loader& loader, const torch::Device& devic
 
 // region evaluate
 Evaluation evaluate(Classifier& model, const ImageDataset& dataset, const torch::Device& device,
-                    const Config& config) {
-  const auto loader = make_loader(dataset, config);
+                    int64_t batch_size) {
+  const auto loader = make_loader<SequentialSampler>(dataset, batch_size);
   const bool was_training = model.is_training();
   const torch::NoGradGuard no_grad;
   model.eval();

@@ -18,7 +18,7 @@ struct Evaluation {
 
 /// How good the model is: dropout off, no gradients, and the model's mode left as it was.
 Evaluation evaluate(Classifier& model, const ImageDataset& dataset, const torch::Device& device,
-                    const Config& config);
+                    int64_t batch_size);
 
 /// Prints the confusion matrix.
 void show_confusion(const Evaluation& result, const std::vector<std::string>& names);

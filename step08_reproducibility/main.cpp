@@ -30,7 +30,7 @@ void run(const CommandLine& command_line) {
 
   model->to(device.device);  // before an optimizer is given the parameters
   train(*model, data.train, device.device, config, seeds);
-  const Evaluation result = evaluate(*model, data.test, device.device, config);
+  const Evaluation result = evaluate(*model, data.test, device.device, config.batch_size);
   fmt::print("\ntest loss {:.4f}, test accuracy {} on {} pictures\n", result.loss(),
              course::percent(result.accuracy(), 2), course::grouped(result.labels.size(0)));
   fmt::print("fingerprint of the weights: {:016x}\n\n", fingerprint(*model));

@@ -35,7 +35,7 @@ std::unique_ptr<torch::optim::Optimizer> make_optimizer(const Classifier& model,
 }
 
 // region epoch
-double train_one_epoch(Classifier& model, Loader& loader, torch::optim::Optimizer& optimizer,
+double train_one_epoch(Classifier& model, EpochLoader& loader, torch::optim::Optimizer& optimizer,
                        const torch::Device& device, course::ProgressBar& progress) {
   model.train();
   torch::nn::CrossEntropyLoss criterion;

@@ -12,7 +12,7 @@ std::unique_ptr<torch::optim::Optimizer> make_optimizer(const Classifier& model,
                                                         const Config& config);
 
 /// Every batch once. Returns the mean loss of its samples.
-double train_one_epoch(Classifier& model, Loader& loader, torch::optim::Optimizer& optimizer,
+double train_one_epoch(Classifier& model, EpochLoader& loader, torch::optim::Optimizer& optimizer,
                        const torch::Device& device, course::ProgressBar& progress);
 
 /// Trains the model, which must be on the device already, and prints a line for each epoch.
