@@ -8,8 +8,8 @@
 namespace course {
 
 /// The seed of stream number `stream` below `seed`: splitmix64(splitmix64(seed) + stream), modulo
-/// 2^64. Neighbouring numbers give unrelated seeds, which seed + stream would not: with that, stream
-/// 1 of seed 0 would be stream 0 of seed 1.
+/// 2^64. Neighbouring numbers give unrelated seeds, which seed + stream would not: with that,
+/// stream 1 of seed 0 would be stream 0 of seed 1.
 uint64_t mix_seed(uint64_t seed, uint64_t stream);
 
 /// A random order of 0..n-1 for one epoch: the same for the same arguments, on every libtorch from

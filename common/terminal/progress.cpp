@@ -60,12 +60,19 @@ ProgressBar::~ProgressBar() {
 
 void ProgressBar::finish(const std::string& text) {
   if (finished_) return;
+  const std::string line = close(text);
+  *output_.stream << line << '\n' << std::flush;
+}
+
+std::string ProgressBar::close(const std::string& text) {
+  if (finished_) return "";
   finished_ = true;
   next_draw_ = std::numeric_limits<double>::infinity();
   const double seconds = output_.seconds() - start_;
   std::string line = label_ + (text.empty() ? "" : "  " + text) + "  (" + format_duration(seconds);
   if (done_ > 0 && seconds > 0) line += ", " + format_rate(done_, seconds, unit_);
-  *output_.stream << (drawn_ ? "\r\033[K" : "") << line << ")\n" << std::flush;
+  if (drawn_) *output_.stream << "\r\033[K" << std::flush;
+  return line + ")";
 }
 
 void ProgressBar::draw() {

@@ -55,6 +55,8 @@ class ProgressBar {
   void note(std::string text) { note_ = std::move(text); }
   /// Replaces the bar by the line `label  text  (time, rate)`. More calls do nothing.
   void finish(const std::string& text = "");
+  /// Ends the bar and returns that line instead of writing it, for a log. After finish(): "".
+  std::string close(const std::string& text = "");
 
  private:
   void draw();

@@ -1,6 +1,7 @@
 """Runs the lessons' programs for the tests: the canonical run, with a seed and the shipped subset."""
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -8,11 +9,15 @@ BIN = Path(os.environ.get("COURSE_BIN", ROOT / "build" / "release" / "bin"))
 SAMPLE = ROOT / "common" / "data" / "sample"
 
 
+# Where programs under test make their run folders, gone when the tests end.
+RUNS = tempfile.TemporaryDirectory(prefix="course-runs-")
+
+
 def canonical_environment() -> dict[str, str]:
     """One thread and fixed code paths, so that two runs of one machine agree to the last bit."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("COURSE_")}
     environment.update(OMP_NUM_THREADS="1", ATEN_CPU_CAPABILITY="avx2", OPENBLAS_CORETYPE="Haswell",
-                       COURSE_SEED="0", COURSE_DATA=str(SAMPLE), COLUMNS="80", LC_ALL="C.UTF-8")
+                       COURSE_SEED="0", COURSE_DATA=str(SAMPLE), COURSE_RUNS=RUNS.name, COLUMNS="80", LC_ALL="C.UTF-8")
     return environment
 
 

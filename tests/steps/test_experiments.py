@@ -1,13 +1,16 @@
 """What steps 06 to 11 promise of whole runs: same numbers as before, repeatable, interruptible."""
 import ast
 import re
+import signal
+import subprocess
 import sys
 import tempfile
+import time
 import tomllib
 import unittest
 from pathlib import Path
 
-from tests.steps.programs import ROOT, program, run
+from tests.steps.programs import BIN, ROOT, canonical_environment, program, run
 
 
 class Refactor(unittest.TestCase):
@@ -65,6 +68,80 @@ class Reproducibility(unittest.TestCase):
         """Two threads add in another order than one, but in the same one each time."""
         arguments = ("--model", "cnn", "--threads", "2", "--limit-train-batches", "10")
         self.assertEqual(self.outcome(*arguments), self.outcome(*arguments))
+
+
+class Logging(unittest.TestCase):
+    """step09 and all that is built on it."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="course-runs-")
+        self.addCleanup(folder.cleanup)
+        self.runs = Path(folder.name)
+
+    def start(self, *arguments: str) -> subprocess.Popen:
+        return subprocess.Popen([str(BIN / "step09_main"), "--run-dir", str(self.runs), *arguments], env=canonical_environment(),
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+
+    def wait_for_epoch(self, number: int) -> Path:
+        """The folder of the one run, once its metrics tell of that epoch."""
+        for _ in range(600):
+            found = [path for path in self.runs.glob("20*/metrics.csv") if f"\n{number}," in path.read_text()]
+            if found:
+                return found[0].parent
+            time.sleep(0.05)
+        self.fail("the run never got so far")
+
+    def test_a_run_is_repeated_from_its_folder_alone(self):
+        first = program("step09_main", "--run-dir", str(self.runs), "--epochs", "2", "--seed", "5", "--flip", "0.3", "--model", "cnn")
+        self.assertEqual(first.returncode, 0, first.stderr)
+        folder = next(self.runs.glob("20*"))
+        again = self.runs / "again"
+        second = program("step09_main", "--config", str(folder / "config.toml"), "--run-dir", str(again), COURSE_DATA="/no/such/folder")
+        self.assertEqual(second.returncode, 0, second.stderr)
+        metrics = [next(parent.glob("20*/metrics.csv")).read_bytes() for parent in (self.runs, again)]
+        self.assertEqual(metrics[0].count(b"\n"), 4)
+        self.assertEqual(*metrics)
+        self.assertEqual(*(re.findall("weights: .*", one.stdout) for one in (first, second)))
+        twin = run([sys.executable, str(ROOT / "step09_logging/python/logs.py"), str(folder)])
+        accuracy = re.search("test accuracy .* %", first.stdout)[0]
+        self.assertRegex(twin.stdout, rf"^cnn, seed 5: 2 epochs, loss [\d.]+ to [\d.]+\n{accuracy}\n$", twin.stderr)
+
+    def test_a_killed_run_keeps_what_it_said(self):
+        process = self.start("--epochs", "1000")
+        folder = self.wait_for_epoch(3)
+        process.kill()
+        process.communicate()
+        log, metrics = ((folder / name).read_text() for name in ("log.txt", "metrics.csv"))
+        for words in ("git revision: ", "config:\n", "seed = 0", "hidden.weight", "device: cpu", "threads: 1 (", "epoch  3/1000  loss "):
+            self.assertIn(words, log)
+        self.assertTrue(metrics.endswith("\n") and log.endswith("\n"))
+
+    def test_ctrl_c_and_sigterm_end_between_two_batches(self):
+        for number, (sign, code, words) in enumerate(((signal.SIGINT, 130, "stopped by Ctrl-C"), (signal.SIGTERM, 143, "stopped by SIGTERM"))):
+            self.runs = self.runs / str(number)
+            process = self.start("--epochs", "1000")
+            folder = self.wait_for_epoch(2)
+            process.send_signal(sign)
+            _, errors = process.communicate(timeout=30)
+            self.assertEqual((process.returncode, errors), (code, words + "\n"))
+            self.assertIn(f"error    ended early: {words}\n", (folder / "log.txt").read_text())
+
+    def test_runs_of_one_second_do_not_share_a_folder(self):
+        processes = [self.start("--epochs", "1") for _ in range(4)]
+        for process in processes:
+            self.assertEqual((process.communicate()[1], process.returncode), ("", 0))
+        folders = list(self.runs.glob("20*"))
+        self.assertEqual(len(folders), 4)
+        for folder in folders:
+            self.assertEqual((folder / "metrics.csv").read_text().count("\n"), 3)
+
+    def test_a_place_where_nothing_can_be_made(self):
+        for place in ("/proc/runs", "/dev/null/runs"):
+            result = program("step09_main", "--run-dir", place)
+            self.assertEqual((result.returncode, result.stderr.count("\n")), (1, 1), result.stderr)
+            self.assertIn(f"{place} cannot be made: ", result.stderr)
+        result = program("step09_main", "--run-dir", str(self.runs), "--log-level", "loud")
+        self.assertEqual((result.returncode, list(self.runs.iterdir())), (2, []), result.stderr)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 """Console blocks of pages: what `<!-- run ... -->` asks for, how its commands are executed, and what is shown of it."""
 import re
 import shlex
+import shutil
 import subprocess
+import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -184,12 +187,19 @@ def _command(text: list[str], prompt: str) -> Command:
 
 @dataclass
 class Runner:
-    """Executes commands in the canonical environment; the same one only once."""
+    """Executes commands in the canonical environment; the same one only once.
+
+    Runs are kept in a folder that is gone afterwards; in commands and in what they print it is called runs/.
+    """
 
     root: Path
     build: Path
     steps: list[Step]
+    _runs: str = field(default_factory=lambda: tempfile.mkdtemp(prefix="course-runs-"))
     _done: dict[tuple, str | CourseError] = field(default_factory=dict)
+
+    def __post_init__(self):
+        weakref.finalize(self, shutil.rmtree, self._runs, ignore_errors=True)
 
     def program_of(self, command: Command) -> tuple[Program, tuple[str, ...]] | None:
         """The program and its arguments if the command runs one by `./course run` or by its path in build/."""
@@ -276,8 +286,10 @@ class Runner:
 
     def _execute(self, words: list[str], variables: dict[str, str], options: Options, plain: str) -> str:
         errors = subprocess.STDOUT if options.stderr else subprocess.PIPE
+        words = [re.sub(r"^runs(?=/|$)", self._runs, word) for word in words]
+        environment = canonical.environment(self.root) | {"COURSE_RUNS": self._runs} | variables
         try:
-            done = subprocess.run(words, cwd=self.root, env=canonical.environment(self.root) | variables, check=False,
+            done = subprocess.run(words, cwd=self.root, env=environment, check=False,
                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, encoding="utf-8",
                                   errors="replace", timeout=LONGEST_RUN)
         except subprocess.TimeoutExpired:
@@ -288,7 +300,7 @@ class Runner:
             said = (done.stderr or done.stdout).strip().splitlines()
             raise CourseError(f"'{plain}' ended with exit code {done.returncode}, expected was {options.exit}"
                               + (f"; it said: {said[-1]}" if said else ""))
-        return canonical.tidy(done.stdout, self.root, self.build)
+        return canonical.tidy(done.stdout.replace(self._runs, "runs"), self.root, self.build)
 
 
 def _program_names(steps: list[Step], program: Program) -> list[str]:
