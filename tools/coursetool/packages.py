@@ -8,7 +8,8 @@ from coursetool.shell import output, run
 
 GROUPS = {
     "build": ("g++", "cmake", "ninja-build", "ccache", "lld", "git", "ca-certificates", "libtorch-dev",
-              "libopenblas0-openmp", "libcxxopts-dev", "libtomlplusplus-dev", "libspdlog-dev", "zlib1g-dev", "libgtest-dev", "libgmock-dev"),
+              "libopenblas0-openmp", "libcxxopts-dev", "libtomlplusplus-dev", "nlohmann-json3-dev",
+              "libspdlog-dev", "zlib1g-dev", "libgtest-dev", "libgmock-dev"),
     "data": ("dataset-fashion-mnist",),
     "test": ("clang-format", "python3-torch"),
 }

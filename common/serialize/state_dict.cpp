@@ -1,0 +1,98 @@
+// A module's parameters and buffers as a dict with Python's names, and back.
+#include "serialize/state_dict.h"
+
+#include <torch/torch.h>
+
+#include "error.h"
+
+namespace course {
+namespace {
+
+void collect(const torch::nn::Module& module, const std::string& prefix, Dict& state) {
+  for (const auto& item : module.named_parameters(/*recurse=*/false)) {
+    if (item.value().defined()) state.set(prefix + item.key(), item.value().detach());
+  }
+  for (const auto& item : module.named_buffers(/*recurse=*/false)) {
+    if (item.value().defined()) state.set(prefix + item.key(), item.value().detach());
+  }
+  for (const auto& child : module.named_children()) {
+    collect(*child.value(), prefix + child.key() + ".", state);
+  }
+}
+
+std::string describe(const torch::Tensor& tensor) {
+  return c10::str(tensor.sizes()) + " of " + c10::toString(tensor.scalar_type());
+}
+
+// "missing: a, b, c, d, e and 3 more"
+class Names {
+ public:
+  explicit Names(std::string what) : what_(std::move(what)) {}
+  void add(const std::string& name) {
+    if (++count_ <= 5) text_ += (text_.empty() ? "" : ", ") + name;
+  }
+  std::string text() const {
+    if (count_ == 0) return "";
+    return "; " + what_ + ": " + text_ +
+           (count_ > 5 ? " and " + std::to_string(count_ - 5) + " more" : "");
+  }
+
+ private:
+  std::string what_, text_;
+  int64_t count_ = 0;
+};
+
+}  // namespace
+
+Dict state_dict(const torch::nn::Module& module) {
+  Dict state;
+  collect(module, "", state);
+  return state;
+}
+
+Value cloned(const Value& value) {
+  if (value.is<torch::Tensor>()) return value.as_tensor().clone();
+  if (value.is<Dict>()) {
+    Dict copy;
+    for (const auto& [key, item] : value.as_dict()) copy.set(key, cloned(item));
+    return copy;
+  }
+  if (value.is<List>() || value.is<Tuple>()) {
+    List copy;
+    for (const Value& item : value.is<List>() ? value.as_list() : value.as_tuple()) {
+      copy.push_back(cloned(item));
+    }
+    return value.is<List>() ? Value(copy) : Value(Tuple{copy});
+  }
+  return value;
+}
+
+void load_state_dict(torch::nn::Module& module, const Dict& state) {
+  const Dict own = state_dict(module);
+  Names missing("missing"), surplus("not in the model"), other("other than in the model");
+  for (const auto& [name, tensor] : own) {
+    const Value* found = state.find(name);
+    if (found == nullptr || !found->is<torch::Tensor>()) {
+      missing.add(name.as_string());
+      continue;
+    }
+    const torch::Tensor& there = found->as_tensor();
+    const torch::Tensor& here = tensor.as_tensor();
+    if (there.sizes() == here.sizes() && there.scalar_type() == here.scalar_type()) continue;
+    other.add(name.as_string() + " (" + describe(there) + " instead of " + describe(here) + ")");
+  }
+  for (const auto& [name, tensor] : state) {
+    if (own.find(name) == nullptr) {
+      surplus.add(name.is<std::string>() ? name.as_string() : name.kind());
+    }
+  }
+  const std::string differences = missing.text() + surplus.text() + other.text();
+  if (!differences.empty()) throw Error("the weights are not those of this model" + differences);
+  const torch::NoGradGuard no_grad;
+  for (const auto& [name, tensor] : own) {
+    torch::Tensor target = tensor.as_tensor();
+    target.copy_(state.at(name).as_tensor());
+  }
+}
+
+}  // namespace course

@@ -1,0 +1,23 @@
+// A module's parameters and buffers as a dict with Python's names, and back.
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include "serialize/value.h"
+
+namespace course {
+
+/// Parameters and buffers by name, in the order of Python's Module.state_dict(): a module's own
+/// parameters, its own buffers, then its children. The tensors are detached, but they are the
+/// module's: what training does to the module later is seen in the dict. cloned() makes a copy.
+Dict state_dict(const torch::nn::Module& module);
+
+/// The same tree with tensors of its own.
+Value cloned(const Value& value);
+
+/// Copies the tensors of `state` into the module's, on whatever device those are. Everything is
+/// compared first: when this throws, the module is as it was.
+/// @throws Error that lists what is missing, what is too much, and what has another shape or dtype
+void load_state_dict(torch::nn::Module& module, const Dict& state);
+
+}  // namespace course

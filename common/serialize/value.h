@@ -1,0 +1,91 @@
+// The tree of plain data that a checkpoint holds: what Python's dicts, lists, numbers, strings and
+// tensors are in a file.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace course {
+
+class Value;
+
+/// Python's list.
+using List = std::vector<Value>;
+
+/// Python's tuple.
+struct Tuple {
+  List items;
+};
+
+/// Python's dict: its keys keep the order in which they were put in.
+class Dict {
+ public:
+  using Item = std::pair<Value, Value>;
+
+  Dict() = default;
+  /// Dict{{"epoch", 3}, {"state_dict", weights}}
+  Dict(std::initializer_list<Item> items);
+
+  /// Replaces the value of a key that is there; else puts both at the end.
+  void set(Value key, Value value);
+  /// The value, or nullptr if there is no such key.
+  const Value* find(const Value& key) const;
+  /// @throws Error that names the key and those that are there
+  const Value& at(const Value& key) const;
+
+  size_t size() const { return items_.size(); }
+  std::vector<Item>::const_iterator begin() const { return items_.begin(); }
+  std::vector<Item>::const_iterator end() const { return items_.end(); }
+
+ private:
+  std::vector<Item> items_;
+};
+
+/// None, a bool, a whole number, a number, a string, a tensor, a list, a tuple or a dict.
+class Value {
+ public:
+  Value() = default;  ///< None
+  Value(bool value) : data_(value) {}
+  Value(int value) : data_(int64_t{value}) {}
+  Value(int64_t value) : data_(value) {}
+  Value(double value) : data_(value) {}
+  Value(const char* value) : data_(std::string(value)) {}
+  Value(std::string value) : data_(std::move(value)) {}
+  Value(torch::Tensor value) : data_(std::move(value)) {}
+  Value(List value) : data_(std::move(value)) {}
+  Value(Tuple value) : data_(std::move(value)) {}
+  Value(Dict value) : data_(std::move(value)) {}
+
+  template <typename T>
+  bool is() const {
+    return std::holds_alternative<T>(data_);
+  }
+  bool is_none() const { return is<std::monostate>(); }
+
+  /// The content. @throws Error "a whole number was expected, but it is a string"
+  bool as_bool() const;
+  int64_t as_int() const;
+  double as_double() const;  ///< a whole number is a number, too
+  const std::string& as_string() const;
+  const torch::Tensor& as_tensor() const;
+  const List& as_list() const;
+  const List& as_tuple() const;
+  const Dict& as_dict() const;
+
+  /// What it is, with its article: "a string", "None".
+  std::string kind() const;
+
+  const auto& data() const { return data_; }
+
+ private:
+  std::variant<std::monostate, bool, int64_t, double, std::string, torch::Tensor, List, Tuple, Dict>
+      data_;
+};
+
+}  // namespace course
