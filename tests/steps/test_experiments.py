@@ -10,7 +10,8 @@ import tomllib
 import unittest
 from pathlib import Path
 
-from tests.steps.programs import BIN, ROOT, canonical_environment, program, run
+from tests.steps.programs import BIN, ROOT, SAMPLE, canonical_environment, program, run
+from tests.steps.test_python_twins import PYTHON
 
 
 class Refactor(unittest.TestCase):
@@ -142,6 +143,88 @@ class Logging(unittest.TestCase):
             self.assertIn(f"{place} cannot be made: ", result.stderr)
         result = program("step09_main", "--run-dir", str(self.runs), "--log-level", "loud")
         self.assertEqual((result.returncode, list(self.runs.iterdir())), (2, []), result.stderr)
+
+
+class Checkpoints(unittest.TestCase):
+    """step10: what one program writes, the other, or Python, reads."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory(prefix="course-runs-")
+        cls.addClassCleanup(folder.cleanup)
+        cls.runs = Path(folder.name)
+        cls.train = program("step10_main", "--epochs", "2", "--run-dir", folder.name)
+        assert cls.train.returncode == 0, cls.train.stderr
+        cls.model = next(cls.runs.glob("20*/model.pt"))
+
+    def predict(self, *arguments: str) -> subprocess.CompletedProcess:
+        return program("step10_predict", "--pictures", "1", *arguments)
+
+    def results(self, output: str) -> list[str]:
+        return re.findall(r"^(?:test loss|fingerprint).*", output, re.MULTILINE)
+
+    def test_predict_reproduces_the_accuracy_without_any_flag(self):
+        result = program("step10_predict", COURSE_RUNS=str(self.runs), COURSE_DATA="")
+        self.assertEqual(self.results(result.stdout), self.results(self.train.stdout), result.stderr)
+        self.assertEqual(len(self.results(result.stdout)), 2)
+        self.assertEqual(result.stdout.count("is: "), 6)
+
+    def test_training_goes_on_from_a_checkpoint(self):
+        losses = [float(re.search(r"loss ([\d.]+)", output)[1]) for output in (
+            self.train.stdout, program("step10_main", "--epochs", "1", "--init", str(self.model)).stdout)]
+        self.assertLess(losses[1], 0.75 * losses[0])
+
+    def test_refused_with_what_differs(self):
+        result = program("step10_main", "--init", str(self.model), "--model", "cnn")
+        self.assertEqual((result.returncode, result.stderr.count("\n")), (1, 1))
+        for words in ("missing: conv1.weight, conv1.bias, conv2.weight", "other than in the model: hidden.weight ([128, 784] of Float"):
+            self.assertIn(words, result.stderr)
+        result = self.predict("--checkpoint", str(self.model.parent / "log.txt"))
+        self.assertEqual((result.returncode, result.stderr.count("\n")), (1, 1))
+        self.assertIn("is no file of torch.save", result.stderr)
+        cut = self.runs / "cut.pt"
+        cut.write_bytes(self.model.read_bytes()[:-100])
+        self.assertIn("cut.pt is cut short or damaged", self.predict("--checkpoint", str(cut)).stderr)
+
+    @unittest.skipUnless(PYTHON, "no Python with torch: apt-get install python3-torch, or set COURSE_PYTHON")
+    def test_exchange_with_python(self):
+        other = self.runs / "python.pt"
+        result = run([PYTHON[0], str(ROOT / "step10_checkpointing/python/checkpoint.py"), str(SAMPLE), str(self.model), str(other)])
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("mlp after 2 epochs\n", result.stdout)
+        pattern = r"test loss (\S+), test accuracy (\S+) %"
+        here, there = (re.search(f"^{pattern}", text, re.MULTILINE).groups() for text in (self.train.stdout, result.stdout))
+        self.assertEqual(here[1], there[1])
+        self.assertAlmostEqual(float(here[0]), float(there[0]), delta=1e-4)
+        # And back: with two outputs exchanged, C++ finds what Python found.
+        exchanged = re.search(f"^exchanged: {pattern}", result.stdout, re.MULTILINE).groups()
+        self.assertLess(float(exchanged[1]), float(there[1]) - 5)
+        back = self.predict("--checkpoint", str(other))
+        found = re.search(f"^{pattern}", back.stdout, re.MULTILINE).groups()
+        self.assertEqual(exchanged[1], found[1])
+        self.assertAlmostEqual(float(exchanged[0]), float(found[0]), delta=1e-4)
+        # Python's bare state_dict() has no config, so it can only be started from.
+        self.assertIn("no config; start from it with --init", self.predict("--checkpoint", f"{other}.weights").stderr)
+        self.assertEqual(program("step10_main", "--init", f"{other}.weights", "--epochs", "1").returncode, 0)
+
+    def test_ctrl_c_keeps_the_weights(self):
+        with tempfile.TemporaryDirectory() as runs:
+            process = subprocess.Popen([str(BIN / "step10_main"), "--run-dir", runs, "--epochs", "1000"], env=canonical_environment(),
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+            while not list(Path(runs).glob("20*/model.pt")):
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            self.assertEqual((process.communicate(timeout=30)[1], process.returncode), ("stopped by Ctrl-C\n", 130))
+            result = self.predict("--checkpoint", str(next(Path(runs).glob("20*/model.pt"))))
+            self.assertRegex(result.stdout, r"\(mlp after \d+ epochs, seed 0\)")
+
+    def test_a_full_disk_loses_nothing(self):
+        """The file size limit stands in for the end of the disk; what was written before stays whole."""
+        with tempfile.TemporaryDirectory() as runs:
+            result = run(["bash", "-c", 'trap "" XFSZ; ulimit -f 100; exec "$@"', "-", str(BIN / "step10_main"), "--run-dir", runs])
+            self.assertEqual((result.returncode, result.stderr.count("\n")), (1, 1), result.stderr)
+            self.assertIn("model.pt could not be written: File too large; what was there before is unchanged", result.stderr)
+            self.assertEqual(sorted(path.name for path in Path(runs).glob("20*/*")), ["config.toml", "log.txt", "metrics.csv"])
 
 
 if __name__ == "__main__":
