@@ -54,16 +54,17 @@ void BrailleCanvas::set(int64_t x, int64_t y, std::size_t curve) {
   cell.curve = curve;
 }
 
-void BrailleCanvas::draw(const std::vector<Run>& runs, std::size_t curve, const Pattern& pattern) {
+void BrailleCanvas::draw(const std::vector<Stroke>& strokes, std::size_t curve,
+                         const Pattern& pattern) {
   Pen pen(pattern);
-  for (const Run& run : runs) {
-    int64_t x = dot_of(run[0].x, width()), y = dot_of(run[0].y, height());
-    // A run's first dot is drawn whatever the pattern: a lone point must not fall into a gap.
+  for (const Stroke& stroke : strokes) {
+    int64_t x = dot_of(stroke[0].x, width()), y = dot_of(stroke[0].y, height());
+    // A stroke's first dot is drawn whatever the pattern: a lone point must not fall into a gap.
     pen = Pen(pattern);
     if (pen.next()) set(x, y, curve);
-    for (std::size_t i = 1; i < run.size(); ++i) {
+    for (std::size_t i = 1; i < stroke.size(); ++i) {
       const int64_t from_x = x, from_y = y;
-      const int64_t to_x = dot_of(run[i].x, width()), to_y = dot_of(run[i].y, height());
+      const int64_t to_x = dot_of(stroke[i].x, width()), to_y = dot_of(stroke[i].y, height());
       const int64_t steps = std::max(std::abs(to_x - from_x), std::abs(to_y - from_y));
       for (int64_t step = 1; step <= steps; ++step) {
         const double part = static_cast<double>(step) / static_cast<double>(steps);

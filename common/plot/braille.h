@@ -29,8 +29,8 @@ class BrailleCanvas {
   /// `row` 0 is the top one, as characters are written.
   const BrailleCell& cell(int64_t row, int64_t column) const;
 
-  /// Draws the runs of a curve in its pattern, each from dot to nearest dot.
-  void draw(const std::vector<Run>& runs, std::size_t curve, const Pattern& pattern);
+  /// Draws the strokes of a curve in its pattern, each from dot to nearest dot.
+  void draw(const std::vector<Stroke>& strokes, std::size_t curve, const Pattern& pattern);
 
  private:
   void set(int64_t x, int64_t y, std::size_t curve);

@@ -1,4 +1,4 @@
-// Measures a plot: the range of its values, the runs of its curves, the places of its labels.
+// Measures a plot: the range of its values, the strokes of its curves, the places of its labels.
 #include "plot/layout.h"
 
 #include <algorithm>
@@ -31,19 +31,20 @@ bool is_whole(double x) {
   return x == std::floor(x) && std::abs(x) < 1e9;
 }
 
-std::vector<Run> runs_of(const Curve& curve, const Scale& x, const Scale& y, Scale::Kind y_kind) {
-  std::vector<Run> runs;
+std::vector<Stroke> strokes_of(const Curve& curve, const Scale& x, const Scale& y,
+                               Scale::Kind y_kind) {
+  std::vector<Stroke> strokes;
   bool broken = true;
   for (std::size_t i = 0; i < curve.x.size(); ++i) {
     if (!is_drawn(curve.x[i], curve.y[i], y_kind)) {
       broken = true;
       continue;
     }
-    if (broken) runs.emplace_back();
+    if (broken) strokes.emplace_back();
     broken = false;
-    runs.back().push_back({x.fraction(curve.x[i]), y.fraction(curve.y[i])});
+    strokes.back().push_back({x.fraction(curve.x[i]), y.fraction(curve.y[i])});
   }
-  return runs;
+  return strokes;
 }
 
 }  // namespace
@@ -72,7 +73,7 @@ Layout lay_out(const Plot& plot) {
                 {},
                 empty};
   for (const Curve& curve : plot.curves) {
-    layout.curves.push_back(runs_of(curve, layout.x, layout.y, y_kind));
+    layout.curves.push_back(strokes_of(curve, layout.x, layout.y, y_kind));
   }
   return layout;
 }
@@ -91,9 +92,9 @@ Look look_of(std::size_t curve, bool colored) {
   return {kInks[curve % kInks.size()], kPatterns[curve / kInks.size() % kPatterns.size()]};
 }
 
-std::string name_of(const Curve& curve, const std::vector<Run>& runs, int64_t width) {
+std::string name_of(const Curve& curve, const std::vector<Stroke>& strokes, int64_t width) {
   const std::string name = one_line(curve.name);
-  if (!runs.empty()) return cut_to_width(name, width);
+  if (!strokes.empty()) return cut_to_width(name, width);
   return cut_to_width(name + (name.empty() ? "" : " ") + "(no values)", width);
 }
 

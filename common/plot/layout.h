@@ -18,12 +18,12 @@ struct Point {
 };
 
 /// Points to join; a single one is drawn as a point.
-using Run = std::vector<Point>;
+using Stroke = std::vector<Point>;
 
-/// A plot's axes, and the runs that each of its curves consists of.
+/// A plot's axes, and the strokes that each of its curves consists of.
 struct Layout {
   Scale x, y;
-  std::vector<std::vector<Run>> curves;
+  std::vector<std::vector<Stroke>> curves;
   bool empty;  ///< no curve has a point; the axes mean nothing
 };
 
@@ -62,7 +62,7 @@ struct Look {
 Look look_of(std::size_t curve, bool colored);
 
 /// A curve's name for a reader, in at most `width` columns: says so if it has no points.
-std::string name_of(const Curve& curve, const std::vector<Run>& runs, int64_t width);
+std::string name_of(const Curve& curve, const std::vector<Stroke>& strokes, int64_t width);
 
 /// The text on one line: control characters become spaces, those at the end are removed.
 std::string one_line(std::string_view text);

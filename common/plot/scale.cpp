@@ -60,7 +60,7 @@ struct Multiples {
 
 /// Those of the smallest step that has at most `count`.
 Multiples nice_multiples(double least, double most, int64_t count, bool whole) {
-  int exponent = magnitude_of((most - least) / static_cast<double>(count)) - 1;
+  int exponent = magnitude_of((most - least) / static_cast<double>(count));
   if (whole) exponent = std::max(exponent, 0);
   for (;; ++exponent) {
     for (const int64_t digit : kDigits) {
@@ -89,7 +89,7 @@ Scale::Scale(double least, double most, Kind kind) : least_(least), most_(most),
   if (most - least > std::max(1e-12 * largest, kSmallest)) return;
   const double middle = (least + most) / 2;
   double half = largest < kSmallest ? 1 : largest / 2;
-  if (kind == Kind::whole) half = 0.5;
+  if (kind == Kind::whole) half = std::max(0.5, kRounding * largest);
   least_ = middle - half;
   most_ = middle + half;
 }
@@ -131,7 +131,8 @@ std::vector<Tick> Scale::log_ticks(int64_t count) const {
   }
   if (all.size() < 3) return linear_ticks(count);
   if (static_cast<int64_t>(all.size()) <= count) return all;
-  return decades.size() < 2 ? linear_ticks(count) : decades;
+  if (decades.size() >= 2) return decades;
+  return count == 1 ? std::vector<Tick>{all.front()} : std::vector<Tick>{all.front(), all.back()};
 }
 
 }  // namespace course

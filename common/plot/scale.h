@@ -38,8 +38,9 @@ class Scale {
 
   /// At most `count` ticks within the stretch, in rising order. Linear: the multiples of 1, 2 or 5
   /// times a power of ten, all labels with the same digits after the point. Log: 1, 2 and 5 in
-  /// every decade; of too many only the powers of ten; and if fewer than three, those of a linear
-  /// axis. Labels beyond a million or below 1/10,000 are written as "2e-5".
+  /// every decade; of too many only powers of ten, or the outermost two if that leaves fewer; and
+  /// of fewer than three those of a linear axis. Labels beyond a million or below 1/10,000 are
+  /// written as "2e-5".
   std::vector<Tick> ticks(int64_t count) const;
 
  private:

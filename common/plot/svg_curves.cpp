@@ -20,6 +20,7 @@ constexpr double kWidth = 760, kHeight = 420;
 constexpr double kEdge = 16;      // kept free all around
 constexpr double kInset = 8;      // between the frame and the outermost points
 constexpr double kFontSize = 12;  // of all texts but the title
+constexpr double kTitleSize = 16;
 constexpr double kLineHeight = 16;
 constexpr double kNameOffset = 20;  // from the frame to a curve's name
 constexpr int64_t kNameColumns = 24;
@@ -86,7 +87,7 @@ std::string line_between(double x1, double y1, double x2, double y2, const std::
          "\" y2=\"" + number(y2) + "\" " + more + "/>\n";
 }
 
-std::string polyline(const Run& pixels, const std::string& more) {
+std::string polyline(const Stroke& pixels, const std::string& more) {
   std::string points;
   for (const Point& p : pixels) {
     points += (points.empty() ? "" : " ") + number(p.x) + "," + number(p.y);
@@ -165,7 +166,7 @@ std::vector<MarkText> place_marks(const Plot& plot, const Layout& layout, Frame&
     texts[i].row = rows[i];
     count = std::max(count, rows[i] + 1);
   }
-  // A hundred marks in one place must not push the frame off the page.
+  // A hundred marks in one place must not push the frame off the page: the last lose their texts.
   frame.top += std::min(static_cast<double>(count) * kLineHeight, kHeight / 3);
   return texts;
 }
@@ -186,9 +187,9 @@ std::string axes(const Plot& plot, const Layout& layout, const Frame& frame) {
   svg += line_between(frame.left, frame.top, frame.left, frame.bottom, dark);
   svg += line_between(frame.left, frame.bottom, frame.right, frame.bottom, dark);
   const double middle = (frame.left + frame.right) / 2, center = (frame.top + frame.bottom) / 2;
-  const double title_size = 16;
-  svg += text_at(kWidth / 2, kEdge + 12, "middle", fitted(plot.title, kWidth - 2 * kEdge, 17),
-                 " font-size=\"" + number(title_size) + "\" font-weight=\"bold\"");
+  svg +=
+      text_at(kWidth / 2, kEdge + 12, "middle", fitted(plot.title, kWidth - 2 * kEdge, kTitleSize),
+              " font-size=\"" + number(kTitleSize) + "\" font-weight=\"bold\"");
   svg += text_at(middle, kHeight - kEdge, "middle", fitted(plot.x_label, frame.right - frame.left));
   const double x = kEdge + kFontSize - 2;
   svg += text_at(x, center, "middle", fitted(plot.y_label, frame.bottom - frame.top),
@@ -211,8 +212,8 @@ std::string draw_marks(const std::vector<MarkText>& marks, const Frame& frame) {
 /// Of consecutive points in the same column of pixels no more than the first, the lowest, the
 /// highest and the last: a line through them covers the same pixels, and a curve of a million
 /// points stays a small file.
-Run thinned(const Run& pixels) {
-  Run kept;
+Stroke thinned(const Stroke& pixels) {
+  Stroke kept;
   for (std::size_t begin = 0, end = 0; begin < pixels.size(); begin = end) {
     const double column = std::floor(pixels[begin].x);
     std::size_t low = begin, high = begin;
@@ -227,7 +228,7 @@ Run thinned(const Run& pixels) {
   return kept;
 }
 
-std::string draw_curve(const std::vector<Run>& runs, const Look& look, const Frame& frame) {
+std::string draw_curve(const std::vector<Stroke>& strokes, const Look& look, const Frame& frame) {
   const std::string color = css_color(look.ink);
   std::string style = "stroke=\"" + color +
                       "\" stroke-width=\"2\" stroke-linejoin=\"round\" stroke-linecap=\"round\"";
@@ -239,11 +240,11 @@ std::string draw_curve(const std::vector<Run>& runs, const Look& look, const Fra
     style += " stroke-dasharray=\"" + dashes + "\"";
   }
   std::size_t points = 0;
-  for (const Run& run : runs) points += run.size();
+  for (const Stroke& stroke : strokes) points += stroke.size();
   std::string lines, circles;
-  for (const Run& run : runs) {
-    Run pixels;
-    for (const Point& p : run) pixels.push_back({frame.x(p.x), frame.y(p.y)});
+  for (const Stroke& stroke : strokes) {
+    Stroke pixels;
+    for (const Point& p : stroke) pixels.push_back({frame.x(p.x), frame.y(p.y)});
     if (pixels.size() > 1) lines += polyline(thinned(pixels), style);
     if (points > kMostCircles && pixels.size() > 1) continue;
     for (const Point& p : pixels) {
@@ -254,7 +255,7 @@ std::string draw_curve(const std::vector<Run>& runs, const Look& look, const Fra
   return lines + circles;
 }
 
-/// Names at the right, and a thin line from each curve's last point to its name.
+/// Names at the right, and a thin dotted line from each curve's last point to its name.
 std::string draw_names(const std::vector<std::string>& names, const Layout& layout,
                        const Frame& frame) {
   std::vector<double> wanted;
@@ -262,20 +263,20 @@ std::string draw_names(const std::vector<std::string>& names, const Layout& layo
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (names[i].empty()) continue;
     named.push_back(i);
-    const std::vector<Run>& runs = layout.curves[i];
-    wanted.push_back(runs.empty() ? frame.bottom : frame.y(runs.back().back().y));
+    const std::vector<Stroke>& strokes = layout.curves[i];
+    wanted.push_back(strokes.empty() ? frame.bottom : frame.y(strokes.back().back().y));
   }
   const std::vector<double> places =
       spread_apart(wanted, kLineHeight, frame.top + 4, frame.bottom - 4);
   std::string svg;
   for (std::size_t n = 0; n < named.size(); ++n) {
-    const std::vector<Run>& runs = layout.curves[named[n]];
-    if (!runs.empty()) {
-      const Run leader{{frame.x(runs.back().back().x), wanted[n]},
-                       {frame.right - kInset, wanted[n]},
-                       {frame.right + kNameOffset - 5, places[n]}};
+    const std::vector<Stroke>& strokes = layout.curves[named[n]];
+    if (!strokes.empty()) {
+      const Stroke leader{{frame.x(strokes.back().back().x), wanted[n]},
+                          {frame.right - kInset, wanted[n]},
+                          {frame.right + kNameOffset - 5, places[n]}};
       svg += polyline(leader, "stroke=\"" + css_color(look_of(named[n], true).ink) +
-                                  "\" stroke-width=\"1\" stroke-opacity=\"0.7\"");
+                                  "\" stroke-width=\"1\" stroke-dasharray=\"2 2\"");
     }
     svg += text_at(frame.right + kNameOffset, places[n] + 4, "start", names[named[n]]);
   }

@@ -16,6 +16,7 @@ namespace {
 
 constexpr int64_t kNarrowest = 10, kWidest = 100;
 constexpr int64_t kFewestColumns = 8;  // inside a frame that has numbers at its left
+constexpr int64_t kMostYTicks = 12;
 constexpr int64_t kLabelGap = 2;
 constexpr int64_t kSampleColumns = 6;
 constexpr const char* kColorsOff = "\033[0m";
@@ -89,7 +90,7 @@ std::vector<PlacedTick> x_ticks_of(const Scale& scale, const Frame& frame) {
 
 std::vector<PlacedTick> y_ticks_of(const Scale& scale, int64_t rows) {
   std::vector<PlacedTick> placed;
-  for (const Tick& tick : scale.ticks(std::max<int64_t>(2, rows / 2))) {
+  for (const Tick& tick : scale.ticks(std::clamp<int64_t>(rows / 2, 2, kMostYTicks))) {
     const int64_t dot = dot_of(scale.fraction(tick.value), 4 * rows);
     const int64_t row = rows - 1 - dot / 4;
     if (placed.empty() || placed.back().cell != row) placed.push_back({tick.label, row});
