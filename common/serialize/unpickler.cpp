@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <map>
-#include <memory>
 
 #include "error.h"
 
@@ -17,17 +17,18 @@ constexpr int kDeepest = 100;                // levels of nesting
 constexpr int64_t kMostValues = 10'000'000;  // shared lists multiply when they are copied out
 
 // What is on the machine's stack. Lists and dicts are filled after they were put there, and may be
-// referred to from several places, hence the pointers.
+// referred to from several places, also by themselves, hence the pointers; the machine owns them
+// all.
 struct Node {
   enum class Kind { value, list, tuple, dict, name, storage, mark };
 
   Kind kind = Kind::value;
-  Value value;                               // value
-  std::vector<std::shared_ptr<Node>> items;  // list, tuple; dict: key, value, key, value ...
-  std::string name;                          // name: "torch.FloatStorage"; storage: its key
+  Value value;               // value
+  std::vector<Node*> items;  // list, tuple; dict: key, value, key, value ...
+  std::string name;          // name: "torch.FloatStorage"; storage: its key
   c10::ScalarType type = c10::ScalarType::Undefined;  // storage
 };
-using Pointer = std::shared_ptr<Node>;
+using Pointer = Node*;
 
 [[noreturn]] void malformed(const std::string& what) {
   throw Error("is damaged: " + what);
@@ -95,18 +96,18 @@ class Machine {
 
   // ---- the stack
 
-  void push(Pointer node) { stack_.push_back(std::move(node)); }
+  void push(Pointer node) { stack_.push_back(node); }
   void push(Value value) {
-    const auto node = std::make_shared<Node>();
-    node->value = std::move(value);
-    push(node);
+    nodes_.emplace_back();
+    nodes_.back().value = std::move(value);
+    push(&nodes_.back());
   }
   void push(Node::Kind kind, std::vector<Pointer> items = {}, std::string name = "") {
-    const auto node = std::make_shared<Node>();
-    node->kind = kind;
-    node->items = std::move(items);
-    node->name = std::move(name);
-    push(node);
+    nodes_.emplace_back();
+    nodes_.back().kind = kind;
+    nodes_.back().items = std::move(items);
+    nodes_.back().name = std::move(name);
+    push(&nodes_.back());
   }
   Pointer top() const {
     if (stack_.empty()) malformed("its pickle takes from an empty stack");
@@ -440,6 +441,7 @@ class Machine {
   const Bytes& pickle_;
   const std::function<Bytes(const std::string&)>& load_;
   uint64_t position_ = 0;
+  std::deque<Node> nodes_;  // a deque never moves what is in it
   std::vector<Pointer> stack_;
   std::map<uint64_t, Pointer> memo_;
   std::map<std::string, torch::Tensor> storages_;
