@@ -105,6 +105,11 @@ class CanonicalOnlyLines(unittest.TestCase):
         self.assertEqual(differ(self.text, self.text.replace("3 and 5", "7\nand 9"), self.rules, canonical=False), [])
         self.assertNotEqual(differ(self.text, self.text.replace("3 and 5", "7 and 9"), self.rules), [])
 
+    def test_without_an_end_all_that_follows(self):
+        to_the_end = Rules(canonical_only=(CanonicalOnly("^The worst"),))
+        self.assertEqual(differ(self.text, self.text.replace("b", "c\nd"), to_the_end, canonical=False), [])
+        self.assertNotEqual(differ(self.text, self.text.replace("a", "c"), to_the_end, canonical=False), [])
+
     def test_the_rest_is_compared(self):
         self.assertNotEqual(differ(self.text, self.text.replace("b", "c"), self.rules, canonical=False), [])
         self.assertNotEqual(differ(self.text, "a\nb\n", self.rules, canonical=False), [])  # the part is missing

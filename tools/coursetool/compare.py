@@ -104,19 +104,19 @@ def dead_rules(expected: str, rules: Rules) -> list[str]:
         begin = next((i for i, line in enumerate(lines) if re.search(rule.first, line)), None)
         if begin is None:
             dead.append(f"the canonical_only pattern from = '{rule.first}' matches no line")
-        elif not any(re.search(rule.last, line) for line in lines[begin:]):
+        elif rule.last is not None and not any(re.search(rule.last, line) for line in lines[begin:]):
             dead.append(f"the canonical_only pattern to = '{rule.last}' matches no line from the first '{rule.first}' on")
     return dead
 
 
-def line_range(lines: Sequence[str], first: str, last: str, begin: int = 0) -> tuple[int, int] | None:
+def line_range(lines: Sequence[str], first: str, last: str | None, begin: int = 0) -> tuple[int, int] | None:
     """The lines from the next that matches `first` to the next that matches `last`, which may be the same one.
 
-    As (begin, end) with end excluded; to the end of the text when `last` matches no more; None without a beginning.
+    As (begin, end) with end excluded; to the end of the text without `last`, or when it matches no more; None without a beginning.
     """
     for i in range(begin, len(lines)):
         if re.search(first, lines[i]):
-            ends = (j + 1 for j in range(i, len(lines)) if re.search(last, lines[j]))
+            ends = (j + 1 for j in range(i, len(lines)) if last is not None and re.search(last, lines[j]))
             return i, next(ends, len(lines))
     return None
 

@@ -56,7 +56,7 @@ class Window:
         return "".join(f"{line}\n" for line in shown)
 
     def _matching(self, lines: list[str]) -> tuple[int, int]:
-        found = line_range(lines, self.first, self.last or r"(?!)")  # which matches nothing: to the end
+        found = line_range(lines, self.first, self.last or None)
         if found is None:
             if not lines and not self.first:
                 return 0, 0

@@ -28,10 +28,10 @@ class Mask:
 
 @dataclass(frozen=True)
 class CanonicalOnly:
-    """Lines from one that matches `first` to one that matches `last`: compared on the canonical machine alone."""
+    """Lines from one that matches `first` to one that matches `last` (None: to the end): compared on the canonical machine alone."""
 
     first: str
-    last: str
+    last: str | None = None
 
 
 @dataclass(frozen=True)
@@ -167,9 +167,9 @@ class _Reader:
             self.fail(f"'{key}' must be {what}, but it is {value!r}")
         return value
 
-    def text(self, key: str, what: str) -> str:
-        value = self.take(key, str, what)
-        if not value.strip():
+    def text(self, key: str, what: str, required: bool = True) -> str | None:
+        value = self.take(key, str, what, required)
+        if value is not None and not value.strip():
             self.fail(f"'{key}' must be {what}, but it is empty")
         return value
 
@@ -195,8 +195,10 @@ class _Reader:
                 self.fail(f"'{key}' must be {what}, but it holds {value!r}")
         return tuple(values)
 
-    def regex(self, key: str, groups: bool) -> str:
-        pattern = self.text(key, "a regular expression")
+    def regex(self, key: str, groups: bool, required: bool = True) -> str | None:
+        pattern = self.text(key, "a regular expression", required)
+        if pattern is None:
+            return None
         try:
             compiled = re.compile(pattern)
         except re.error as error:
@@ -274,6 +276,6 @@ def _mask(reader: _Reader) -> Mask:
 
 
 def _canonical_only(reader: _Reader) -> CanonicalOnly:
-    lines = CanonicalOnly(reader.regex("from", groups=False), reader.regex("to", groups=False))
+    lines = CanonicalOnly(reader.regex("from", groups=False), reader.regex("to", groups=False, required=False))
     reader.done()
     return lines
