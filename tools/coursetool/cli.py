@@ -193,6 +193,12 @@ def docs(arguments: list[str]) -> int:
     return pages.main(arguments)
 
 
+def chain(arguments: list[str]) -> int:
+    """chain carry STEP | make [DIR] | back [DIR]"""
+    from coursetool import chain as commits
+    return commits.main(ROOT, arguments)
+
+
 VERBS = {
     "run": Verb("run [STEP[/PROGRAM]] [-- ARGS]", "install what is missing, build, run a lesson's program",
                 "STEP is 05, step05 or step05_evaluation; without one, the newest lesson that trains runs.\n"
@@ -213,4 +219,11 @@ VERBS = {
                  "For authors: CONTRIBUTING.md tells how pages are made. 'pages' stands for those outside of the steps.\n"
                  "--check writes nothing, and exits with 1 if anything is stale; --build-dir FOLDER says where the\n"
                  "programs are (default: build/release).", docs),
+    "chain": Verb("chain carry STEP", "bring a change of one lesson's code into all those behind it",
+                  "For authors: CONTRIBUTING.md tells when.\n\n"
+                  "carry STEP  merges what is changed in STEP since the last commit into every later step. Where a step has\n"
+                  "            rewritten the same lines it stops, and says what to mend in build/chain.\n"
+                  "make [DIR]  makes a git repository with one commit for each step, for git rebase -i; DIR is build/chain.\n"
+                  "back [DIR]  writes what is changed in those commits into the folders of their steps.\n\n"
+                  "Code is carried: sources, headers, CMakeLists.txt, python/ and configs/; no pages, no expected output.", chain),
 }
