@@ -6,8 +6,9 @@
 
 #include <filesystem>
 #include <fstream>
-#include <optional>
+#include <map>
 #include <string>
+#include <vector>
 
 #include "config.h"
 
@@ -31,23 +32,18 @@ void log_environment();
 void log_model(const std::string& name, const torch::nn::Module& model);
 
 // region metrics
-/// One line of metrics.csv; what was not measured stays empty.
-struct Metrics {
-  int64_t epoch;
-  std::optional<double> train_loss = {};
-  std::optional<double> test_loss = {};
-  std::optional<double> test_accuracy = {};
-};
-
-/// Numbers for programs to read, with all their digits, a line at once.
+/// metrics.csv: numbers for programs to read, with all their digits, a line at once.
 class MetricsFile {
  public:
-  explicit MetricsFile(const std::filesystem::path& folder);
+  /// @param columns what will be measured, besides the epoch
+  MetricsFile(const std::filesystem::path& folder, std::vector<std::string> columns);
 
-  /// @throws course::Error if the line cannot be written
-  void write(const Metrics& metrics);
+  /// Writes a line; what was not measured stays empty.
+  /// @throws course::Error if it cannot be written
+  void write(int64_t epoch, const std::map<std::string, double>& measured);
 
  private:
+  std::vector<std::string> columns_;
   std::filesystem::path path_;
   std::ofstream file_;
 };

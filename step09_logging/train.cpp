@@ -73,7 +73,7 @@ void train(Classifier& model, const ImageDataset& dataset, const torch::Device& 
                                  static_cast<int64_t>(*dataset.size()), "pictures");
     const double loss = train_one_epoch(model, *loader, *optimizer, device, progress);
     spdlog::info(progress.close(fmt::format("loss {:.4f}", loss)));
-    metrics.write({.epoch = epoch, .train_loss = loss});
+    metrics.write(epoch, {{"train_loss", loss}});
   }
 }
 // endregion

@@ -7,7 +7,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <map>
 
 #include "config/choice.h"
 #include "error.h"
@@ -22,10 +21,6 @@ const std::map<std::string, spdlog::level::level_enum> kLevels{
     {"info", spdlog::level::info},   {"warning", spdlog::level::warn},
     {"error", spdlog::level::err},   {"off", spdlog::level::off},
 };
-
-std::string text_of(const std::optional<double>& number) {
-  return number ? fmt::format("{}", *number) : "";
-}
 
 // Into the file, not into a buffer that dies with the process.
 void write_now(std::ofstream& file, const std::filesystem::path& path, const std::string& text) {
@@ -81,15 +76,18 @@ void log_model(const std::string& name, const torch::nn::Module& model) {
 // endregion
 
 // region metrics_file
-MetricsFile::MetricsFile(const std::filesystem::path& folder)
-    : path_(folder / "metrics.csv"), file_(path_) {
-  write_now(file_, path_, "epoch,train_loss,test_loss,test_accuracy\n");
+MetricsFile::MetricsFile(const std::filesystem::path& folder, std::vector<std::string> columns)
+    : columns_(std::move(columns)), path_(folder / "metrics.csv"), file_(path_) {
+  write_now(file_, path_, fmt::format("epoch,{}\n", fmt::join(columns_, ",")));
 }
 
-void MetricsFile::write(const Metrics& metrics) {
-  write_now(file_, path_,
-            fmt::format("{},{},{},{}\n", metrics.epoch, text_of(metrics.train_loss),
-                        text_of(metrics.test_loss), text_of(metrics.test_accuracy)));
+void MetricsFile::write(int64_t epoch, const std::map<std::string, double>& measured) {
+  std::string line = std::to_string(epoch);
+  for (const std::string& column : columns_) {
+    const auto found = measured.find(column);
+    line += "," + (found == measured.end() ? "" : fmt::format("{}", found->second));
+  }
+  write_now(file_, path_, line + "\n");
 }
 // endregion
 

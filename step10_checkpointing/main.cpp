@@ -44,15 +44,15 @@ void train_and_test(Config config, const std::filesystem::path& folder) {
   spdlog::info("");
 
   model->to(device.device);  // before an optimizer is given the parameters
-  MetricsFile metrics(folder);
+  MetricsFile metrics(folder, {"train_loss", "test_loss", "test_accuracy"});
   train(*model, data.train, device.device, config, seeds, metrics, folder);
   const Evaluation result = evaluate(*model, data.test, device.device, config.batch_size);
   spdlog::info("");
   spdlog::info("test loss {:.4f}, test accuracy {} on {} pictures", result.loss(),
                course::percent(result.accuracy(), 2), course::grouped(result.labels.size(0)));
   spdlog::info("fingerprint of the weights: {:016x}", fingerprint(*model));
-  metrics.write(
-      {.epoch = config.epochs, .test_loss = result.loss(), .test_accuracy = result.accuracy()});
+  metrics.write(config.epochs,
+                {{"test_loss", result.loss()}, {"test_accuracy", result.accuracy()}});
   fmt::print("\n");
   show_confusion(result, data.test.class_names());
   fmt::print("\nthe worst mistakes:\n\n");

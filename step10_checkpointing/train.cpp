@@ -82,7 +82,7 @@ void train(Classifier& model, const ImageDataset& dataset, const torch::Device& 
       throw;
     }
     spdlog::info(progress.close(fmt::format("loss {:.4f}", loss)));
-    metrics.write({.epoch = epoch, .train_loss = loss});
+    metrics.write(epoch, {{"train_loss", loss}});
     save_checkpoint(file, model, config, epoch);
   }
 }

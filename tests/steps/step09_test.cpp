@@ -47,16 +47,16 @@ class Step09 : public testing::Test {
 };
 
 TEST_F(Step09, MetricsHaveAllTheirDigitsAndAreThereAtOnce) {
-  MetricsFile metrics(folder_);
-  metrics.write({.epoch = 1, .train_loss = 0.1 + 0.2});
-  metrics.write({.epoch = 1, .test_loss = 2, .test_accuracy = 0.5});
+  MetricsFile metrics(folder_, {"train_loss", "test_loss", "test_accuracy"});
+  metrics.write(1, {{"train_loss", 0.1 + 0.2}});
+  metrics.write(1, {{"test_accuracy", 0.5}, {"test_loss", 2}});
   EXPECT_EQ(read("metrics.csv"),
             "epoch,train_loss,test_loss,test_accuracy\n1,0.30000000000000004,,\n1,,2,0.5\n");
 }
 
 TEST_F(Step09, AFullDiskIsOneSentence) {
   fs::create_symlink("/dev/full", folder_ / "metrics.csv");
-  EXPECT_THAT(message_of([&] { MetricsFile metrics(folder_); }),
+  EXPECT_THAT(message_of([&] { MetricsFile metrics(folder_, {}); }),
               HasSubstr("metrics.csv cannot be written: No space left on device"));
   fs::create_symlink("/dev/full", folder_ / "config.toml");
   EXPECT_THAT(message_of([&] { save_config(folder_, {}); }),
