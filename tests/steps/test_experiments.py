@@ -1,5 +1,6 @@
 """What steps 06 to 11 promise of whole runs: same numbers as before, repeatable, interruptible."""
 import ast
+import csv
 import re
 import signal
 import subprocess
@@ -225,6 +226,64 @@ class Checkpoints(unittest.TestCase):
             self.assertEqual((result.returncode, result.stderr.count("\n")), (1, 1), result.stderr)
             self.assertIn("model.pt could not be written: File too large; what was there before is unchanged", result.stderr)
             self.assertEqual(sorted(path.name for path in Path(runs).glob("20*/*")), ["config.toml", "log.txt", "metrics.csv"])
+
+
+class EarlyStopping(unittest.TestCase):
+    """step11: what is kept when a run is at its end, whichever end."""
+
+    OVERFIT = ("--config", str(ROOT / "step11_early_stopping/configs/overfit.toml"))
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="course-runs-")
+        self.addCleanup(folder.cleanup)
+        self.runs = Path(folder.name)
+
+    def folder(self) -> Path:
+        return next(self.runs.glob("20*"))
+
+    def rows(self) -> list[dict[str, str]]:
+        return list(csv.DictReader((self.folder() / "metrics.csv").read_text().splitlines()))
+
+    def test_a_run_that_overfits(self):
+        result = program("step11_main", *self.OVERFIT, "--patience", "3", "--run-dir", str(self.runs))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        best, epochs = (re.search(pattern, result.stdout)[1] for pattern in (
+            r"stopped: no improvement in 3 epochs; the best was \S+ in epoch (\d+)", r"(?s:.*)epoch +(\d+)/20"))
+        self.assertEqual(int(best) + 3, int(epochs))
+        *validated, tested = self.rows()
+        losses = [float(row["val_loss"]) for row in validated]
+        self.assertEqual((tested["epoch"], losses.index(min(losses)) + 1), (best, int(best)))
+        self.assertLess(float(validated[-1]["train_loss"]), 0.6 * min(losses))
+        svg = (self.folder() / "loss.svg").read_text()
+        self.assertIn(">validation</text>", svg)
+        self.assertEqual(svg.count("<circle"), 2 * len(losses))
+        predicted = program("step11_predict", "--checkpoint", str(self.folder() / "model.pt"))
+        self.assertIn(f"(mlp after {best} epochs, seed 0)", predicted.stdout)
+        for line in re.findall("^(?:test loss|fingerprint).*", result.stdout, re.MULTILINE):
+            self.assertIn(line, predicted.stdout)
+        # Python's class, given the same losses, stops at the same epoch.
+        twin = run([sys.executable, str(ROOT / "step11_early_stopping/python/early_stopping.py"), "3", "0", *map(str, losses), "0"])
+        self.assertEqual(twin.stdout, f"stopped in epoch {epochs}; the best was {min(losses):.4f} in epoch {best}\n", twin.stderr)
+
+    def test_ctrl_c_leaves_the_best(self):
+        process = subprocess.Popen([str(BIN / "step11_main"), *self.OVERFIT, "--epochs", "1000", "--patience", "1000", "--run-dir", str(self.runs)],
+                                   env=canonical_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+        while not list(self.runs.glob("20*/metrics.csv")) or len(self.rows()) < 12:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual((process.communicate(timeout=30)[1], process.returncode), ("stopped by SIGTERM\n", 143))
+        losses = [float(row["val_loss"]) for row in self.rows()]
+        predicted = program("step11_predict", "--checkpoint", str(self.folder() / "model.pt"))
+        self.assertIn(f"(mlp after {losses.index(min(losses)) + 1} epochs", predicted.stdout)
+
+    def test_the_alias_is_the_last(self):
+        result = program("step11_best_or_last", *self.OVERFIT)
+        rows = re.findall(r"^ +(\d) +(\d+) +(\S+) +(\S+) +(\S+)$", result.stdout, re.MULTILINE)
+        self.assertEqual([row[0] for row in rows], list("01234"), result.stderr)
+        self.assertEqual([row[2] for row in rows], [row[3] for row in rows])
+        better = sum(float(best) < float(last) for _, _, last, _, best in rows)
+        self.assertIn(f"the best beat the last in {better} of 5 runs", result.stdout)
+        self.assertGreaterEqual(better, 4)  # what the lesson shows; five on the canonical machine
 
 
 if __name__ == "__main__":
