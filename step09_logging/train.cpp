@@ -5,6 +5,7 @@
 
 #include "config/choice.h"
 #include "data/permutation.h"
+#include "terminal/interrupt.h"
 
 namespace {
 
@@ -65,6 +66,7 @@ double train_one_epoch(Classifier& model, EpochLoader& loader, torch::optim::Opt
 // region train
 void train(Classifier& model, const ImageDataset& dataset, const torch::Device& device,
            const Config& config, const Seeds& seeds, MetricsFile& metrics) {
+  const course::InterruptGuard guard;  // Ctrl-C and SIGTERM wait for the end of a batch
   const auto optimizer = make_optimizer(model, config);
   for (int64_t epoch = 1; epoch <= config.epochs; ++epoch) {
     torch::manual_seed(course::mix_seed(seeds.dropout, epoch));

@@ -6,6 +6,7 @@
 #include "checkpoint.h"
 #include "config/choice.h"
 #include "data/permutation.h"
+#include "terminal/interrupt.h"
 
 namespace {
 
@@ -67,6 +68,7 @@ double train_one_epoch(Classifier& model, EpochLoader& loader, torch::optim::Opt
 void train(Classifier& model, const ImageDataset& dataset, const torch::Device& device,
            const Config& config, const Seeds& seeds, MetricsFile& metrics,
            const std::filesystem::path& folder) {
+  const course::InterruptGuard guard;  // Ctrl-C and SIGTERM wait for the end of a batch
   const auto file = folder / "model.pt";
   const auto optimizer = make_optimizer(model, config);
   for (int64_t epoch = 1; epoch <= config.epochs; ++epoch) {

@@ -9,6 +9,7 @@
 #include "early_stopping.h"
 #include "evaluate.h"
 #include "serialize/state_dict.h"
+#include "terminal/interrupt.h"
 
 namespace {
 
@@ -70,6 +71,7 @@ double train_one_epoch(Classifier& model, EpochLoader& loader, torch::optim::Opt
 History train(Classifier& model, const Splits& splits, const torch::Device& device,
               const Config& config, const Seeds& seeds, MetricsFile& metrics,
               const std::filesystem::path& folder) {
+  const course::InterruptGuard guard;  // Ctrl-C and SIGTERM wait for the end of a batch
   const auto file = folder / "model.pt";
   const auto optimizer = make_optimizer(model, config);
   EarlyStopping stopping(config.patience, config.min_delta);

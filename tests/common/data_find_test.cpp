@@ -104,6 +104,19 @@ TEST(DataFind, NothingFoundNamesEveryPlace) {
             "with ./course data fashion-mnist, or name a folder with --data-dir or $COURSE_DATA");
 }
 
+TEST(DataFind, OtherPlacesForAnotherSet) {
+  const TemporaryFolder folder;
+  const CourseData unset(nullptr);
+  const std::vector<DataLocation> places{{folder.path(), "of this test"}};
+  const std::string message = message_of<Error>([&] { find_data("", places, "mnist"); });
+  EXPECT_NE(message.find("./course data mnist"), std::string::npos) << message;
+  EXPECT_NE(message.find(folder.path().string()), std::string::npos) << message;
+  write_set(folder);
+  EXPECT_EQ(find_data("", places, "mnist").folder, folder.path());
+  ASSERT_EQ(mnist_places().size(), 1U);
+  EXPECT_EQ(mnist_places().front().folder.filename(), "mnist");
+}
+
 TEST(DataFind, UsualPlacesInTheirOrder) {
   const std::vector<DataLocation> places = usual_places();
   ASSERT_EQ(places.size(), 4U);

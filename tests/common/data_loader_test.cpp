@@ -35,6 +35,16 @@ TEST(DataPermutation, IsPythons) {
   EXPECT_EQ((large * torch::arange(60000)).sum().item<int64_t>(), 54024394290960);
 }
 
+// Made by the same lines: print([hex(mix_seed(*of)) for of in [(0, 0), (0, 1), (1, 0), (2**64 - 1,
+// 2**64 - 1)]])
+TEST(DataPermutation, StreamsOfASeedArePythons) {
+  EXPECT_EQ(mix_seed(0, 0), 0xa706dd2f4d197e6fU);
+  EXPECT_EQ(mix_seed(0, 1), 0x2a98f501af37e97fU);
+  EXPECT_EQ(mix_seed(1, 0), 0x5e41ab087439611eU);
+  constexpr uint64_t kMost = std::numeric_limits<uint64_t>::max();
+  EXPECT_EQ(mix_seed(kMost, kMost), 0x5155e650b56274f2U);
+}
+
 TEST(DataPermutation, HoldsEachNumberOnce) {
   EXPECT_TRUE(torch::equal(std::get<0>(permutation(3, 5, 1013).sort()), torch::arange(1013)));
   EXPECT_TRUE(torch::equal(permutation(3, 5, 1), integers({0})));

@@ -86,6 +86,15 @@ TEST_F(Progress, SaysSomethingInAPipeEveryTenSeconds) {
   EXPECT_EQ(written(), "epoch 1   75 %  loss 0.7  15 steps/s  7 s left\n");
 }
 
+TEST_F(Progress, CloseReturnsTheLineForALog) {
+  ProgressBar progress("epoch 1/2", 60000, "images", pipe());
+  progress.advance(60000);
+  now = 1012.3;
+  EXPECT_EQ(progress.close("loss 0.5213"), "epoch 1/2  loss 0.5213  (12.3 s, 4,878 images/s)");
+  EXPECT_EQ(progress.close("again"), "");
+  EXPECT_EQ(written(), "");
+}
+
 TEST_F(Progress, FinishesWithoutTextOrCount) {
   ProgressBar progress("reading", 10, "files", pipe());
   now += 0.84;

@@ -1,0 +1,115 @@
+// Tests that Ctrl-C is noticed between two steps, once, and that nothing of it stays behind.
+#include "terminal/interrupt.h"
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <sstream>
+
+#include "config/program.h"
+#include "terminal/progress.h"
+
+namespace course {
+namespace {
+
+volatile std::sig_atomic_t heard = 0;
+
+extern "C" void hear(int signal) {
+  heard = signal;
+}
+
+// The signal that throw_if_interrupted() throws; 0: none.
+int thrown() {
+  try {
+    throw_if_interrupted();
+  } catch (const Interrupted& stop) {
+    return stop.signal();
+  }
+  return 0;
+}
+
+// Whoever runs this has a handler of their own, as a host program may.
+class Interrupt : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    heard = 0;
+    before_int_ = std::signal(SIGINT, hear);
+    before_term_ = std::signal(SIGTERM, hear);
+  }
+  void TearDown() override {
+    std::signal(SIGINT, before_int_);
+    std::signal(SIGTERM, before_term_);
+  }
+
+ private:
+  void (*before_int_)(int);
+  void (*before_term_)(int);
+};
+
+TEST_F(Interrupt, IsThrownOnceWhereItIsAskedFor) {
+  const InterruptGuard guard;
+  EXPECT_EQ(thrown(), 0);
+  std::raise(SIGTERM);
+  EXPECT_EQ(heard, 0);
+  EXPECT_EQ(thrown(), SIGTERM);
+  EXPECT_EQ(thrown(), 0);
+}
+
+TEST_F(Interrupt, TheHandlerOfBeforeComesBack) {
+  {
+    const InterruptGuard outer;
+    { const InterruptGuard inner; }
+    std::raise(SIGINT);
+    EXPECT_EQ(heard, 0) << "the outer guard is still there";
+    EXPECT_EQ(thrown(), SIGINT);
+  }
+  EXPECT_EQ(heard, 0);
+  std::raise(SIGINT);
+  EXPECT_EQ(heard, SIGINT);
+}
+
+TEST_F(Interrupt, WhatNobodyAskedForIsRaisedAgain) {
+  {
+    const InterruptGuard guard;
+    std::raise(SIGTERM);
+    EXPECT_EQ(heard, 0);
+  }
+  EXPECT_EQ(heard, SIGTERM);
+  EXPECT_EQ(thrown(), 0);
+}
+
+TEST_F(Interrupt, WhatIsIgnoredStaysIgnored) {
+  std::signal(SIGINT, SIG_IGN);  // as under nohup
+  const InterruptGuard guard;
+  std::raise(SIGINT);
+  EXPECT_EQ(thrown(), 0);
+}
+
+TEST_F(Interrupt, AProgressBarThrowsFromAdvance) {
+  std::ostringstream stream;
+  ProgressBar progress("epoch 1", 10, "pictures",
+                       {&stream, {.interactive = false, .width = 80}, [] { return 0.0; }});
+  progress.advance(1);
+  std::raise(SIGINT);
+  EXPECT_THROW(progress.advance(1), Interrupted);
+}
+
+TEST_F(Interrupt, EndsAProgramWithTheExitCodeOfTheShells) {
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(run_program([] { throw Interrupted(SIGINT); }), 130);
+  EXPECT_EQ(run_program([] { throw Interrupted(SIGTERM); }), 143);
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "stopped by Ctrl-C\nstopped by SIGTERM\n");
+}
+
+TEST(InterruptDeathTest, TheSecondSignalEndsTheProcess) {
+  EXPECT_EXIT(
+      {
+        const InterruptGuard guard;
+        std::raise(SIGINT);
+        std::raise(SIGINT);
+      },
+      ::testing::KilledBySignal(SIGINT), "");
+}
+
+}  // namespace
+}  // namespace course
