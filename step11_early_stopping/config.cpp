@@ -208,8 +208,9 @@ course::Dict to_dict(const Config& config) {
 Config from_dict(const course::Dict& dict) {
   Config config;
   for (const auto& [key, value] : dict) {
-    const Field& field = find_field(key.as_string(), "config: " + key.as_string());
-    assign(config, field, "config: " + field.key,
+    const std::string where = "config: " + key.as_string();
+    const Field& field = find_field(key.as_string(), where);
+    assign(config, field, where,
            value.is<std::string>() ? value.as_string()
            : value.is<int64_t>()   ? std::to_string(value.as_int())
                                    : fmt::format("{}", value.as_double()));
