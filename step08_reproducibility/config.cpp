@@ -93,7 +93,10 @@ std::string value_text(const Config& config, const Field& field) {
     if constexpr (std::is_same_v<Value, std::string>) {
       return text_of(toml::value(config.*member));
     } else {
-      return fmt::format("{:#}", config.*member);  // #: 1.0 keeps its point
+      std::string text = fmt::format("{}", config.*member);
+      const bool is_whole = text.find_first_of(".e") == std::string::npos;
+      if (std::is_floating_point_v<Value> && is_whole) text += ".0";
+      return text;
     }
   };
   return std::visit(write, field.member);
