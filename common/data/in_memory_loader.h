@@ -52,6 +52,12 @@ class InMemoryLoader {
   /// Batches of an epoch: samples() / batch_size, rounded up, or down with drop_last.
   int64_t batches() const;
   const InMemoryLoaderOptions& options() const { return options_; }
+  /// The same data, in the order in which they are.
+  InMemoryLoader unshuffled() const {
+    InMemoryLoader other = *this;
+    other.options_.shuffle = false;
+    return other;
+  }
 
   /// The batches of epoch number `epoch` (from 0 on), beginning with batch `first_batch`: with
   /// what Epoch::position() said, an interrupted epoch goes on where it stopped.

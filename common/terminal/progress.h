@@ -51,6 +51,8 @@ class ProgressBar {
     throw_if_interrupted();
     if (output_.seconds() >= next_draw_) draw();
   }
+  /// Will the next advance() draw? For text that is dear to make.
+  bool is_due() const { return output_.seconds() >= next_draw_; }
   /// Text to show behind the bar from the next redraw on, such as "loss 0.52".
   void note(std::string text) { note_ = std::move(text); }
   /// Replaces the bar by the line `label  text  (time, rate)`. More calls do nothing.

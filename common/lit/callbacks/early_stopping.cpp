@@ -1,0 +1,143 @@
+// EarlyStopping: ends a fit when a metric does not get better any more.
+#include "lit/callbacks/early_stopping.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <cmath>
+
+#include "lit/core/messages.h"
+#include "lit/error.h"
+#include "lit/trainer/trainer.h"
+
+namespace lit {
+
+EarlyStopping::EarlyStopping(Options options)
+    : best_score_(options.mode == "max" ? -std::numeric_limits<double>::infinity()
+                                        : std::numeric_limits<double>::infinity()),
+      options_(std::move(options)),
+      minimize_(options_.mode != "max") {
+  if (options_.monitor.empty()) {
+    throw Error("EarlyStopping needs the name of a metric, as in {.monitor = \"val_loss\"}");
+  }
+  if (options_.mode != "min" && options_.mode != "max") {
+    throw Error(
+        fmt::format("mode of EarlyStopping is \"{}\", but must be min or max", options_.mode));
+  }
+  if (options_.patience < 0) {
+    throw Error(
+        fmt::format("patience of EarlyStopping is {}, but must be at least 0", options_.patience));
+  }
+}
+
+std::string EarlyStopping::state_key() const {
+  return fmt::format("{}{{'monitor': '{}', 'mode': '{}'}}", Callback::state_key(), options_.monitor,
+                     options_.mode);
+}
+
+course::Dict EarlyStopping::state_dict() const {
+  return {{"wait_count", wait_count_},
+          {"stopped_epoch", stopped_epoch_},
+          {"best_score", best_score_},
+          {"patience", options_.patience},
+          {"stopping_reason", static_cast<int64_t>(reason_)},
+          {"stopping_reason_message", reason_message_}};
+}
+
+void EarlyStopping::load_state_dict(const course::Dict& state) {
+  const course::Value& best = state.at("best_score");  // a tensor, where Python wrote it
+  wait_count_ = state.at("wait_count").as_int();
+  stopped_epoch_ = state.at("stopped_epoch").as_int();
+  best_score_ = best.is<torch::Tensor>() ? best.as_tensor().item<double>() : best.as_double();
+  options_.patience = state.at("patience").as_int();
+  if (const course::Value* reason = state.find("stopping_reason")) {
+    reason_ = static_cast<Reason>(reason->as_int());
+  }
+  const course::Value* message = state.find("stopping_reason_message");
+  if (message != nullptr && message->is<std::string>()) reason_message_ = message->as_string();
+}
+
+void EarlyStopping::setup(Trainer& trainer, LightningModule&, const std::string&) {
+  const TrainerOptions& options = trainer.options();
+  const auto* share = std::get_if<double>(&options.val_check_interval);
+  const bool once_an_epoch =
+      share != nullptr && *share == 1.0 && options.check_val_every_n_epoch.value_or(0) == 1;
+  on_train_epoch_end_ = options_.check_on_train_epoch_end.value_or(once_an_epoch);
+}
+
+void EarlyStopping::on_train_epoch_end(Trainer& trainer, LightningModule&) {
+  if (on_train_epoch_end_) run(trainer);
+}
+
+void EarlyStopping::on_validation_end(Trainer& trainer, LightningModule&) {
+  if (!on_train_epoch_end_) run(trainer);
+}
+
+void EarlyStopping::run(Trainer& trainer) {
+  const bool in_fit = trainer.state().fn == TrainerState::Fn::fit;
+  if (!in_fit || trainer.sanity_checking() || trainer.fast_dev_run()) return;
+  const std::optional<double> current = monitored(trainer);
+  if (!current) return;
+  const Decision decision = evaluate(*current);
+  if (trainer.strategy().any(decision.stop)) {
+    trainer.should_stop = true;
+    stopped_epoch_ = trainer.current_epoch();
+    reason_ = decision.reason;
+    reason_message_ = decision.message;
+  }
+  if (options_.verbose && !decision.message.empty()) info(decision.message);
+}
+
+std::optional<double> EarlyStopping::monitored(Trainer& trainer) {
+  const Metrics& metrics = trainer.callback_metrics();
+  const auto found = metrics.find(options_.monitor);
+  if (found != metrics.end()) return found->second.value();
+  std::string names;
+  for (const auto& [name, value] : metrics) names += (names.empty() ? "`" : "`, `") + name;
+  const std::string text = fmt::format(
+      "Early stopping conditioned on metric `{}` which is not available. Pass in or modify your "
+      "`EarlyStopping` callback to use any of the following: {}",
+      options_.monitor, names.empty() ? "(nothing was logged)" : names + "`");
+  if (options_.strict) throw Error(text);
+  if (options_.verbose) warn(text);
+  return std::nullopt;
+}
+
+EarlyStopping::Decision EarlyStopping::evaluate(double current) {
+  const std::string& monitor = options_.monitor;
+  const char* sign = minimize_ ? "<" : ">";
+  if (options_.check_finite && !std::isfinite(current)) {
+    return {true, Reason::non_finite,
+            fmt::format("Monitored metric {} = {} is not finite. Previous best value was {:.3f}. "
+                        "Signaling Trainer to stop.",
+                        monitor, current, best_score_)};
+  }
+  if (options_.stopping_threshold && better(current, *options_.stopping_threshold)) {
+    return {true, Reason::stopping_threshold,
+            fmt::format("Stopping threshold reached: {} = {} {} {}. Signaling Trainer to stop.",
+                        monitor, current, sign, *options_.stopping_threshold)};
+  }
+  if (options_.divergence_threshold && better(-current, -*options_.divergence_threshold)) {
+    return {true, Reason::divergence_threshold,
+            fmt::format("Divergence threshold reached: {} = {} {} {}. Signaling Trainer to stop.",
+                        monitor, current, minimize_ ? ">" : "<", *options_.divergence_threshold)};
+  }
+  const double delta = minimize_ ? -std::abs(options_.min_delta) : std::abs(options_.min_delta);
+  if (better(current - delta, best_score_)) {
+    const bool first = !std::isfinite(best_score_);
+    const double by = std::abs(best_score_ - current);
+    best_score_ = current;
+    wait_count_ = 0;
+    return {false, Reason::not_stopped,
+            first ? fmt::format("Metric {} improved. New best score: {:.3f}", monitor, current)
+                  : fmt::format("Metric {} improved by {:.3f} >= min_delta = {}. New best score: "
+                                "{:.3f}",
+                                monitor, by, std::abs(options_.min_delta), current)};
+  }
+  if (++wait_count_ < options_.patience) return {};
+  return {true, Reason::patience_exhausted,
+          fmt::format("Monitored metric {} did not improve in the last {} records. Best score: "
+                      "{:.3f}. Signaling Trainer to stop.",
+                      monitor, wait_count_, best_score_)};
+}
+
+}  // namespace lit

@@ -1,0 +1,189 @@
+// Where batches come from: any loader of torch::data, the in-memory loader of this project, or a
+// class of your own.
+#pragma once
+
+#include <torch/data/example.h>
+
+#include <algorithm>
+#include <concepts>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "data/in_memory_loader.h"
+#include "lit/core/batch.h"
+#include "serialize/value.h"
+
+namespace lit {
+
+/// A source of batches that the Trainer walks through once for each epoch. Derive from it for one
+/// of your own.
+class Loader {
+ public:
+  virtual ~Loader() = default;
+
+  /// Batches in an epoch; none if nobody knows before the end.
+  virtual std::optional<int64_t> batches() const = 0;
+  /// Begins epoch number `epoch` (from 0 on), wherever the last one stopped.
+  virtual void begin_epoch(int64_t epoch) = 0;
+  /// The next batch of the epoch; none when it is over.
+  virtual std::optional<Batch> next() = 0;
+
+  /// Does every epoch have another order? The Trainer warns of a shuffling loader in an evaluation.
+  virtual bool shuffles() const { return false; }
+  /// The same batches always in the same order, for overfit_batches; nullptr: cannot be had.
+  virtual std::shared_ptr<Loader> unshuffled() const { return nullptr; }
+
+  /// Where it stands: with this, a loader made in the same way hands out the batch that this one
+  /// would hand out next. Call load_state_dict() instead of the begin_epoch() that is due; the
+  /// begin_epoch() after that begins as ever.
+  virtual course::Dict state_dict() const = 0;
+  virtual void load_state_dict(const course::Dict& state) = 0;
+};
+
+/// What a loader of torch::data may yield, as a Batch. An Example becomes the tensors "data" and
+/// "target".
+inline Batch to_batch(Batch batch) {
+  return batch;
+}
+inline Batch to_batch(torch::Tensor tensor) {
+  return Batch(std::move(tensor));
+}
+inline Batch to_batch(torch::data::Example<> example) {
+  return {{"data", std::move(example.data)}, {"target", std::move(example.target)}};
+}
+inline Batch to_batch(torch::data::TensorExample example) {
+  return {{"data", std::move(example.data)}};
+}
+inline Batch to_batch(const std::vector<torch::Tensor>& tensors) {
+  Batch batch;
+  std::vector<Batch::Item> items;
+  for (const auto& tensor : tensors) items.push_back({"", tensor});
+  return Batch(std::move(items));
+}
+template <typename... T>
+requires(sizeof...(T) > 0 && (std::same_as<T, torch::Tensor> && ...)) Batch
+    to_batch(const std::tuple<T...>& tensors) {
+  return std::apply([](const auto&... tensor) { return Batch{tensor...}; }, tensors);
+}
+
+/// Adapts a loader of torch::data:
+///
+///     auto train = lit::loader(torch::data::make_data_loader<RandomSampler>(dataset, 64),
+///     batches);
+///
+/// @param batches how many there are in an epoch: the loaders of libtorch do not tell. Without it
+///                the Trainer fetches one batch ahead to know the last.
+///
+/// Its state is that of libtorch's global generator before the epoch began, and how many batches it
+/// has handed out: loading it draws the same order again and skips as many. Where the samples
+/// themselves are drawn from that generator (random augmentations in get()), the numbers after the
+/// skipped ones are the same only without workers.
+template <typename DataLoader>
+std::shared_ptr<Loader> loader(std::unique_ptr<DataLoader> data_loader,
+                               std::optional<int64_t> batches = std::nullopt);
+
+/// Adapts the in-memory loader; its batches are the tensors "data" and "target".
+std::shared_ptr<Loader> loader(course::InMemoryLoader in_memory);
+
+/// No loader, one, or several: what the entry points of the Trainer and the loader methods of
+/// modules take, made from a loader by itself.
+class Loaders {
+ public:
+  Loaders() = default;
+  Loaders(std::nullptr_t) {}
+  template <std::derived_from<Loader> L>
+  Loaders(std::shared_ptr<L> one) {
+    if (one != nullptr) all_.push_back(std::move(one));
+  }
+  Loaders(course::InMemoryLoader one) : all_{loader(std::move(one))} {}
+  template <typename DataLoader>
+  Loaders(std::unique_ptr<DataLoader> one) : all_{loader(std::move(one))} {}
+  Loaders(std::vector<std::shared_ptr<Loader>> several) : all_(std::move(several)) {}
+  Loaders(std::initializer_list<std::shared_ptr<Loader>> several) : all_(several) {}
+
+  bool empty() const { return all_.empty(); }
+  size_t size() const { return all_.size(); }
+  const std::shared_ptr<Loader>& operator[](size_t index) const { return all_[index]; }
+  auto begin() const { return all_.begin(); }
+  auto end() const { return all_.end(); }
+
+ private:
+  std::vector<std::shared_ptr<Loader>> all_;
+};
+
+namespace detail {
+
+/// The state of libtorch's global generator on the CPU, uint8.
+torch::Tensor generator_state();
+void set_generator_state(const torch::Tensor& state);
+
+template <typename DataLoader>
+class TorchLoader : public Loader {
+ public:
+  TorchLoader(std::unique_ptr<DataLoader> loader, std::optional<int64_t> batches)
+      : loader_(std::move(loader)), batches_(batches) {}
+
+  std::optional<int64_t> batches() const override { return batches_; }
+  void begin_epoch(int64_t) override {
+    if (std::exchange(resumed_, false)) return;
+    finish();
+    generator_ = generator_state();
+    next_.emplace(loader_->begin());
+    position_ = 0;
+  }
+  std::optional<Batch> next() override {
+    if (!next_ || *next_ == loader_->end()) return std::nullopt;
+    // The iterator is moved on only when the next batch is asked for: with that its workers start
+    // on one more, and an exception of theirs belongs to that batch.
+    if (position_ > 0 && ++*next_ == loader_->end()) return std::nullopt;
+    ++position_;
+    return to_batch(**next_);
+  }
+  course::Dict state_dict() const override {
+    return {{"generator", generator_}, {"position", position_}};
+  }
+  void load_state_dict(const course::Dict& state) override {
+    const torch::Tensor now = generator_state();
+    set_generator_state(state.at("generator").as_tensor());
+    begin_epoch(0);
+    for (int64_t skip = state.at("position").as_int(); skip > 0; --skip) {
+      if (!next()) {
+        throw Error("a loader was to go on behind batch " + std::to_string(position_ + skip) +
+                    ", but has only " + std::to_string(position_) + "; are its data the same?");
+      }
+    }
+    set_generator_state(now);
+    resumed_ = true;
+  }
+
+ private:
+  // libtorch's loaders refuse a second begin() while the first is unfinished.
+  void finish() {
+    if (!next_) return;
+    while (*next_ != loader_->end()) ++*next_;
+    next_.reset();
+  }
+
+  std::unique_ptr<DataLoader> loader_;
+  std::optional<int64_t> batches_;
+  std::optional<std::decay_t<decltype(std::declval<DataLoader&>().begin())>> next_;
+  torch::Tensor generator_;
+  int64_t position_ = 0;
+  bool resumed_ = false;
+};
+
+}  // namespace detail
+
+template <typename DataLoader>
+std::shared_ptr<Loader> loader(std::unique_ptr<DataLoader> data_loader,
+                               std::optional<int64_t> batches) {
+  if (data_loader == nullptr) throw Error("lit::loader() was given a loader that is null");
+  return std::make_shared<detail::TorchLoader<DataLoader>>(std::move(data_loader), batches);
+}
+
+}  // namespace lit

@@ -1,0 +1,171 @@
+// What is logged, and how it is summed up over an epoch.
+#include "lit/core/logging.h"
+
+#include <c10/util/StringUtil.h>
+#include <torch/torch.h>
+
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "lit/core/messages.h"
+
+namespace lit {
+namespace {
+
+bool same(const LogOptions& a, const LogOptions& b) {
+  return a.prog_bar == b.prog_bar && a.logger == b.logger && a.on_step == b.on_step &&
+         a.on_epoch == b.on_epoch && a.reduce_fx == b.reduce_fx &&
+         a.add_dataloader_idx == b.add_dataloader_idx;
+}
+
+LogValue start_of(Reduce reduce, bool single) {
+  const double number = reduce == Reduce::min   ? std::numeric_limits<double>::infinity()
+                        : reduce == Reduce::max ? -std::numeric_limits<double>::infinity()
+                                                : 0;
+  return single ? LogValue(static_cast<float>(number)) : LogValue(number);
+}
+
+// In float32 where the values are: the same roundings as tensors of that type make.
+LogValue combined(Reduce reduce, const LogValue& sum, const LogValue& value, int64_t weight) {
+  const auto combine = [&](auto a, auto b) {
+    using Number = decltype(a);
+    switch (reduce) {
+      case Reduce::mean: {
+        const Number weighted = b * static_cast<Number>(weight);
+        return a + weighted;
+      }
+      case Reduce::sum:
+        return a + b;
+      case Reduce::min:
+        return std::isnan(b) || b < a ? b : a;
+      case Reduce::max:
+        return std::isnan(b) || b > a ? b : a;
+    }
+    return a;
+  };
+  if (value.tensor().defined()) {
+    const torch::Tensor a = sum.tensor().defined()
+                                ? sum.tensor()
+                                : torch::full({}, sum.number(), value.tensor().options());
+    const torch::Tensor& b = value.tensor();
+    switch (reduce) {
+      case Reduce::mean:
+        return a + b * weight;
+      case Reduce::sum:
+        return a + b;
+      case Reduce::min:
+        return torch::minimum(a, b);
+      case Reduce::max:
+        return torch::maximum(a, b);
+    }
+  }
+  if (value.single() && sum.single()) {
+    return combine(static_cast<float>(sum.number()), static_cast<float>(value.number()));
+  }
+  return combine(sum.value(), value.number());
+}
+
+}  // namespace
+
+LogValue::LogValue(const torch::Tensor& tensor) {
+  if (!tensor.defined() || tensor.numel() != 1) {
+    throw Error("log() takes a number or a tensor with one element, but got " +
+                (tensor.defined() ? "one of shape " + c10::str(tensor.sizes())
+                                  : std::string("an undefined one")) +
+                "; take its mean(), or log its elements one by one");
+  }
+  const torch::Tensor detached = tensor.detach();
+  if (!detached.is_cpu()) {
+    tensor_ = detached.squeeze().to(detached.scalar_type() == torch::kFloat64 ? torch::kFloat64
+                                                                              : torch::kFloat32);
+    // A copy: the one logged may be written to in the next step.
+    if (tensor_.is_same(detached) || tensor_.data_ptr() == detached.data_ptr()) {
+      tensor_ = tensor_.clone();
+    }
+    return;
+  }
+  if (detached.scalar_type() == torch::kFloat32) {
+    number_ = *detached.data_ptr<float>();
+    single_ = true;
+  } else {
+    number_ = detached.item<double>();
+  }
+}
+
+Results::Entry& Results::entry(Hook hook, const std::string& name, int64_t loader,
+                               const LogOptions& options) {
+  const int64_t source = std::exchange(loader, options.add_dataloader_idx ? loader : -1);
+  for (Entry& known : entries_) {
+    if (known.hook != hook || known.loader != loader || known.name != name) continue;
+    if (known.source != source || !same(known.options, options)) {
+      throw Error("log(\"" + name + "\") was called twice in " + std::string(name_of(hook)) +
+                  " with different options, or for different loaders without add_dataloader_idx; "
+                  "give both calls the same, or other names");
+    }
+    return known;
+  }
+  const bool forked = *options.on_step && *options.on_epoch;
+  const std::string suffix =
+      loader >= 0 ? "/dataloader_idx_" + std::to_string(loader) : std::string();
+  entries_.push_back({.hook = hook,
+                      .name = name,
+                      .loader = loader,
+                      .source = source,
+                      .options = options,
+                      .step_name = name + (forked ? "_step" : "") + suffix,
+                      .epoch_name = name + (forked ? "_epoch" : "") + suffix,
+                      .bare_name = name + suffix,
+                      .last = 0.0,
+                      .sum = 0.0});
+  return entries_.back();
+}
+
+void Results::log(Hook hook, const std::string& name, int64_t loader, const LogValue& value,
+                  const LogOptions& options, const Batch* batch) {
+  Entry& known = entry(hook, name, loader, options);
+  known.last = value;
+  if (!*options.on_epoch) return;
+  if (known.weight < 0) {
+    known.sum = start_of(options.reduce_fx, value.single());
+    known.weight = 0;
+  }
+  int64_t weight = 1;
+  if (options.batch_size) {
+    weight = *options.batch_size;
+  } else if (options.reduce_fx == Reduce::mean && batch != nullptr) {
+    weight = batch->batch_size();
+    if (!batch->even() && known.weight == 0) {
+      warn("the tensors of a batch have different first dimensions, and the mean of '" + name +
+           "' is weighted by the first; give batch_size to log() if that is not the batch's size");
+    }
+  }
+  known.sum = combined(options.reduce_fx, known.sum, value, weight);
+  known.weight += weight;
+}
+
+LogValue Results::reduced(const Entry& entry) {
+  if (entry.options.reduce_fx != Reduce::mean) return entry.sum;
+  if (entry.sum.tensor().defined()) return entry.sum.tensor() / entry.weight;
+  return entry.sum.number() / static_cast<double>(entry.weight);
+}
+
+void Results::collect(bool on_step, bool training, const Sinks& sinks,
+                      std::optional<int64_t> loader) const {
+  for (const Entry& entry : entries_) {
+    if (loader && entry.loader != *loader) continue;
+    if (!(on_step ? *entry.options.on_step : *entry.options.on_epoch)) continue;
+    const LogValue value = on_step ? entry.last : reduced(entry);
+    const std::string& name = on_step ? entry.step_name : entry.epoch_name;
+    if (sinks.callback != nullptr && (training || !on_step)) {
+      sinks.callback->insert_or_assign(entry.bare_name, value);
+      sinks.callback->insert_or_assign(name, value);
+    }
+    if (sinks.logged != nullptr && entry.options.logger) {
+      sinks.logged->insert_or_assign(name, value);
+    }
+    if (sinks.bar != nullptr && entry.options.prog_bar) sinks.bar->insert_or_assign(name, value);
+  }
+}
+
+}  // namespace lit

@@ -1,0 +1,106 @@
+// What is logged: the options of log(), the values, and how they are summed up over an epoch.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lit/core/batch.h"
+#include "lit/core/hooks.h"
+
+namespace lit {
+
+/// How the values of an epoch become one.
+enum class Reduce { mean, sum, min, max };
+
+/// Options of log(), in Lightning's order. What is not set follows from the hook that log() is
+/// called in: training_step logs each step, evaluation steps and epoch hooks log the epoch.
+struct LogOptions {
+  bool prog_bar = false;  ///< show it in the progress bar
+  bool logger = true;     ///< send it to the loggers
+  std::optional<bool> on_step = std::nullopt;
+  std::optional<bool> on_epoch = std::nullopt;
+  Reduce reduce_fx = Reduce::mean;  ///< a mean is weighted by batch_size
+  bool add_dataloader_idx = true;   ///< with several loaders: "name/dataloader_idx_1"
+  std::optional<int64_t> batch_size = std::nullopt;  ///< by default that of the batch
+};
+
+/// A number that was logged. On an accelerator it stays there until somebody asks for it.
+class LogValue {
+ public:
+  LogValue(double number) : number_(number) {}
+  LogValue(float number) : number_(number), single_(true) {}
+  LogValue(int number) : number_(number) {}
+  LogValue(int64_t number) : number_(static_cast<double>(number)) {}
+  LogValue(bool number) : number_(number ? 1 : 0) {}
+  /// A tensor with one element; the graph behind it is left.
+  /// @throws Error unless it has exactly one
+  LogValue(const torch::Tensor& tensor);
+
+  /// Waits for the device if the number is there.
+  double value() const { return tensor_.defined() ? tensor_.item<double>() : number_; }
+  operator double() const { return value(); }
+
+  /// Is it a float32, to be summed up as one?
+  bool single() const { return single_; }
+  /// Defined if the number is on an accelerator.
+  const torch::Tensor& tensor() const { return tensor_; }
+  double number() const { return number_; }
+
+ private:
+  double number_ = 0;
+  bool single_ = false;
+  torch::Tensor tensor_;
+};
+
+/// Values by name.
+using Metrics = std::map<std::string, LogValue>;
+
+/// Everything logged in one epoch (or evaluation), by hook, name and loader.
+class Results {
+ public:
+  /// One call of log(), with all options settled.
+  /// @param loader  number of the evaluation loader where there are several; else -1
+  /// @param batch   for the weight of a mean; nullptr: it counts as one sample
+  void log(Hook hook, const std::string& name, int64_t loader, const LogValue& value,
+           const LogOptions& options, const Batch* batch);
+
+  /// Where the values of one moment go. All are optional.
+  struct Sinks {
+    Metrics* callback = nullptr;  ///< callback_metrics: what monitors read
+    Metrics* logged = nullptr;    ///< what loggers get
+    Metrics* bar = nullptr;       ///< progress_bar_metrics
+  };
+  /// The latest values (`on_step`), or those of the epoch so far.
+  /// @param training  callback metrics have step values in training only
+  /// @param loader    only those of that evaluation loader; by default all
+  void collect(bool on_step, bool training, const Sinks& sinks,
+               std::optional<int64_t> loader = std::nullopt) const;
+
+  void reset() { entries_.clear(); }
+  bool empty() const { return entries_.empty(); }
+
+ private:
+  struct Entry {
+    Hook hook;
+    std::string name;
+    int64_t loader;  // whose number is in the name; -1: none's
+    int64_t source;  // the loader it was logged for; -1: there is one, or it is of the epoch
+    LogOptions options;
+    std::string step_name, epoch_name, bare_name;
+    LogValue last;
+    LogValue sum;
+    int64_t weight = -1;  // -1: nothing was summed up yet
+  };
+  Entry& entry(Hook hook, const std::string& name, int64_t loader, const LogOptions& options);
+  static LogValue reduced(const Entry& entry);
+
+  std::vector<Entry> entries_;
+};
+
+}  // namespace lit

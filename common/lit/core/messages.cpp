@@ -1,0 +1,35 @@
+// What the library has to say beside its results: notes and warnings, to wherever the host wants.
+#include "lit/core/messages.h"
+
+#include <iostream>
+#include <utility>
+
+namespace lit {
+namespace {
+
+MessageHandler& handler() {
+  static MessageHandler current = [](Level level, const std::string& text) {
+    std::cerr << (level == Level::warning ? "warning: " : "") << text << std::endl;
+  };
+  return current;
+}
+
+void say(Level level, const std::string& text) {
+  if (handler()) handler()(level, text);
+}
+
+}  // namespace
+
+MessageHandler set_message_handler(MessageHandler next) {
+  return std::exchange(handler(), std::move(next));
+}
+
+void info(const std::string& text) {
+  say(Level::info, text);
+}
+
+void warn(const std::string& text) {
+  say(Level::warning, text);
+}
+
+}  // namespace lit

@@ -1,0 +1,21 @@
+// What the library has to say beside its results: notes and warnings, to wherever the host wants.
+#pragma once
+
+#include <functional>
+#include <string>
+
+namespace lit {
+
+enum class Level { info, warning };
+
+/// Takes every message; the text has no line break at its end.
+using MessageHandler = std::function<void(Level level, const std::string& text)>;
+
+/// Replaces the handler of this process, and returns the one before. The first one writes to the
+/// standard error: "the text", or "warning: the text". An empty handler drops all messages.
+MessageHandler set_message_handler(MessageHandler handler);
+
+void info(const std::string& text);
+void warn(const std::string& text);
+
+}  // namespace lit

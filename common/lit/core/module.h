@@ -1,0 +1,267 @@
+// LightningModule: the logic of one model, as hooks that the Trainer calls.
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "lit/core/batch.h"
+#include "lit/core/hooks.h"
+#include "lit/core/loader.h"
+#include "lit/core/logging.h"
+#include "lit/core/optimizers.h"
+#include "lit/core/step_output.h"
+#include "serialize/value.h"
+
+namespace lit {
+
+class Callback;
+class Logger;
+class Trainer;
+
+/// How gradients are made smaller: their common 2-norm to at most the value, or each number to
+/// [-value, value].
+enum class GradientClip { norm, value };
+
+/// A torch::nn::Module that says what one step is. Derive from it, register the network's modules
+/// as always, and override what you need; the names, their order and their defaults are those of
+/// Lightning's LightningModule. In every pair of hooks the callbacks' run before the module's.
+///
+/// Only training_step() and configure_optimizers() are needed for fit(). A step gets the batch on
+/// the module's device.
+class LightningModule : public torch::nn::Module {
+ public:
+  LightningModule() = default;
+  explicit LightningModule(std::string name) : torch::nn::Module(std::move(name)) {}
+
+  // What one step is.
+
+  /// Returns the loss of a batch: one element, with its graph. `return {};` skips the backward pass
+  /// of this batch. With manual optimization what is returned only goes to on_train_batch_end.
+  virtual StepOutput training_step(const Batch& batch, int64_t batch_idx);
+  /// These run without gradients and in evaluation mode. What they return goes to the hook
+  /// on_*_batch_end; what shall be kept of it is logged.
+  /// @param dataloader_idx  number of the loader the batch is from; 0 if there is only one
+  virtual StepOutput validation_step(const Batch& batch, int64_t batch_idx, int64_t dataloader_idx);
+  virtual StepOutput test_step(const Batch& batch, int64_t batch_idx, int64_t dataloader_idx);
+  /// Returns the predictions of a batch; Trainer::predict() collects them on the CPU.
+  virtual Batch predict_step(const Batch& batch, int64_t batch_idx, int64_t dataloader_idx);
+  /// The optimizer, or several, with their schedulers. The parameters are on their device already.
+  virtual Optimizers configure_optimizers();
+
+  // Before anything runs.
+
+  /// Called by every entry point. A callback of the same type replaces one of the Trainer's.
+  virtual std::vector<std::shared_ptr<Callback>> configure_callbacks() { return {}; }
+  /// Download and unpack; called by one process only, so keep nothing in members.
+  virtual void prepare_data() {}
+  /// @param stage "fit", "validate", "test" or "predict"
+  virtual void setup(const std::string& stage);
+  virtual void teardown(const std::string& stage);
+  /// Makes what is too large to be made before. Called by every entry point: a second call does
+  /// nothing.
+  virtual void configure_model() {}
+  /// Loaders given to an entry point come first, then those of the data module, then these.
+  virtual Loaders train_dataloader() { return {}; }
+  virtual Loaders val_dataloader() { return {}; }
+  virtual Loaders test_dataloader() { return {}; }
+  virtual Loaders predict_dataloader() { return {}; }
+
+  // A batch on its way to the device. A data module that overrides one of these is asked instead.
+
+  virtual Batch on_before_batch_transfer(Batch batch, int64_t dataloader_idx);
+  virtual Batch transfer_batch_to_device(Batch batch, torch::Device device, int64_t dataloader_idx);
+  virtual Batch on_after_batch_transfer(Batch batch, int64_t dataloader_idx);
+
+  // Training.
+
+  virtual void on_fit_start() {}
+  virtual void on_fit_end() {}
+  virtual void on_train_start() {}
+  virtual void on_train_end() {}
+  virtual void on_train_epoch_start() {}
+  /// The epoch's metrics are there; callbacks that monitor one run after this.
+  virtual void on_train_epoch_end() {}
+  /// Returns 0; or -1 to skip this batch and the rest of the epoch.
+  virtual int on_train_batch_start(const Batch& batch, int64_t batch_idx);
+  /// @param outputs  the loss (detached, and divided by accumulate_grad_batches) with what else
+  ///                 the step returned
+  virtual void on_train_batch_end(const StepOutput& outputs, const Batch& batch, int64_t batch_idx);
+
+  // Evaluation and prediction.
+
+  virtual void on_validation_start() {}
+  virtual void on_validation_end() {}
+  virtual void on_validation_epoch_start() {}
+  virtual void on_validation_epoch_end() {}
+  virtual void on_validation_batch_start(const Batch& batch, int64_t batch_idx,
+                                         int64_t dataloader_idx);
+  virtual void on_validation_batch_end(const StepOutput& outputs, const Batch& batch,
+                                       int64_t batch_idx, int64_t dataloader_idx);
+  virtual void on_test_start() {}
+  virtual void on_test_end() {}
+  virtual void on_test_epoch_start() {}
+  virtual void on_test_epoch_end() {}
+  virtual void on_test_batch_start(const Batch& batch, int64_t batch_idx, int64_t dataloader_idx);
+  virtual void on_test_batch_end(const StepOutput& outputs, const Batch& batch, int64_t batch_idx,
+                                 int64_t dataloader_idx);
+  virtual void on_predict_start() {}
+  virtual void on_predict_end() {}
+  virtual void on_predict_epoch_start() {}
+  virtual void on_predict_epoch_end() {}
+  virtual void on_predict_batch_start(const Batch& batch, int64_t batch_idx,
+                                      int64_t dataloader_idx);
+  virtual void on_predict_batch_end(const Batch& outputs, const Batch& batch, int64_t batch_idx,
+                                    int64_t dataloader_idx);
+  /// The defaults: eval() before, and every submodule as it was after.
+  virtual void on_validation_model_eval() { eval(); }
+  virtual void on_validation_model_train();
+  virtual void on_test_model_eval() { eval(); }
+  virtual void on_test_model_train();
+  virtual void on_predict_model_eval() { eval(); }
+  virtual void on_predict_model_train();
+  /// Before a validation inside of fit: drops the gradients, whose memory it can use.
+  virtual void on_validation_model_zero_grad();
+
+  // Inside a training step.
+
+  virtual void on_before_zero_grad(torch::optim::Optimizer& optimizer);
+  /// @param loss  divided by accumulate_grad_batches
+  virtual void on_before_backward(const torch::Tensor& loss);
+  virtual void on_after_backward() {}
+  /// The gradients are there, and not clipped yet.
+  virtual void on_before_optimizer_step(torch::optim::Optimizer& optimizer);
+  virtual void backward(const torch::Tensor& loss) { loss.backward(); }
+  /// By default `optimizer.step(closure)`; the closure runs training_step, zero_grad and backward.
+  /// An override must call it.
+  virtual void optimizer_step(int64_t epoch, int64_t batch_idx, LightningOptimizer& optimizer,
+                              const Closure& closure);
+  virtual void optimizer_zero_grad(int64_t epoch, int64_t batch_idx,
+                                   torch::optim::Optimizer& optimizer);
+  /// By default clip_gradients() with the Trainer's options.
+  virtual void configure_gradient_clipping(torch::optim::Optimizer& optimizer,
+                                           std::optional<double> gradient_clip_val,
+                                           GradientClip gradient_clip_algorithm);
+  /// By default scheduler.step(), or scheduler.step(metric).
+  virtual void lr_scheduler_step(LRScheduler& scheduler, std::optional<double> metric);
+
+  // What can be called from a step or hook.
+
+  /// Logs a number: to the progress bar, to the loggers, for callbacks that monitor it; once for
+  /// each step, as one value for the epoch, or both ("name_step" and "name_epoch"). Outside of a
+  /// Trainer it does nothing but warn once, so that a step can be tested by itself.
+  /// @throws Error where Lightning's table does not allow it, or for a tensor of several elements
+  void log(const std::string& name, const LogValue& value, const LogOptions& options = {});
+  void log_dict(const std::vector<std::pair<std::string, LogValue>>& values,
+                const LogOptions& options = {});
+
+  /// Keeps `hparams` for loggers and checkpoints; keys of a second call are added to the first's.
+  void save_hyperparameters(const course::Dict& hparams);
+  const course::Dict& hparams() const { return hparams_; }
+
+  /// No parameter gets a gradient, and all submodules are in evaluation mode; and the reverse.
+  void freeze();
+  void unfreeze();
+
+  /// The Trainer that runs it. @throws Error outside of a run
+  Trainer& trainer() const;
+  /// Epochs completed, and optimizer steps taken; 0 without a Trainer.
+  int64_t current_epoch() const;
+  int64_t global_step() const;
+  /// That of its first parameter or buffer; the CPU if it has none.
+  torch::Device device() const;
+  /// The Trainer's first logger; nullptr if it has none.
+  Logger* logger() const;
+
+  // Manual optimization: set it to false in the constructor, and let training_step() do the rest.
+
+  bool automatic_optimization = true;
+
+  std::vector<LightningOptimizer>& optimizers() const;
+  std::vector<std::shared_ptr<LRScheduler>> lr_schedulers() const;
+  /// backward() with its hooks. @throws Error in automatic optimization
+  void manual_backward(const torch::Tensor& loss);
+  /// Takes the gradient from all parameters that are not the optimizer's, until untoggle: each of
+  /// several optimizers then sees only its own graph.
+  void toggle_optimizer(const LightningOptimizer& optimizer);
+  void untoggle_optimizer(const LightningOptimizer& optimizer);
+  /// Clips the gradients of an optimizer's parameters; nothing without a value above 0. Does not
+  /// wait for the device.
+  void clip_gradients(torch::optim::Optimizer& optimizer, std::optional<double> gradient_clip_val,
+                      GradientClip gradient_clip_algorithm = GradientClip::norm);
+
+  /// Which hooks this type has of its own. The entry points find out from the type they are called
+  /// with; only a module that is passed as a base class must say it:
+  ///
+  ///     std::optional<HookSet> overridden_hooks() const override {
+  ///       return lit::overridden_hooks<MyModule>();
+  ///     }
+  virtual std::optional<HookSet> overridden_hooks() const { return std::nullopt; }
+
+ private:
+  friend class Trainer;
+  course::Dict hparams_;
+  Trainer* trainer_ = nullptr;
+  std::vector<std::pair<torch::Tensor, bool>> toggled_;
+};
+
+/// The hooks that M, or a class between it and LightningModule, overrides: those on which the
+/// Trainer's behaviour depends.
+template <typename M>
+HookSet overridden_hooks() {
+  HookSet hooks;
+// An override changes the type of &M::hook. One that is private or overloaded has no type here.
+#define LIT_OVERRIDDEN(hook)                                                                     \
+  if constexpr (!requires {                                                                      \
+                  requires std::is_same_v<decltype(&M::hook), decltype(&LightningModule::hook)>; \
+                }) {                                                                             \
+    hooks.set(Hook::hook);                                                                       \
+  }
+  LIT_OVERRIDDEN(training_step)
+  LIT_OVERRIDDEN(validation_step)
+  LIT_OVERRIDDEN(test_step)
+  LIT_OVERRIDDEN(predict_step)
+  LIT_OVERRIDDEN(configure_optimizers)
+  LIT_OVERRIDDEN(prepare_data)
+  LIT_OVERRIDDEN(train_dataloader)
+  LIT_OVERRIDDEN(val_dataloader)
+  LIT_OVERRIDDEN(test_dataloader)
+  LIT_OVERRIDDEN(predict_dataloader)
+  LIT_OVERRIDDEN(on_before_batch_transfer)
+  LIT_OVERRIDDEN(transfer_batch_to_device)
+  LIT_OVERRIDDEN(on_after_batch_transfer)
+#undef LIT_OVERRIDDEN
+  return hooks;
+}
+
+/// A module, and which hooks it has of its own: what the entry points of the Trainer take, made
+/// from a shared_ptr or a holder (TORCH_MODULE) by itself.
+class ModuleRef {
+ public:
+  template <std::derived_from<LightningModule> M>
+  ModuleRef(const std::shared_ptr<M>& module) : module_(module) {
+    if (module == nullptr) return;  // the Trainer has the words for it
+    const bool static_type_is_all = typeid(*module) == typeid(M);
+    hooks_ = static_type_is_all ? lit::overridden_hooks<M>()
+                                : module->overridden_hooks().value_or(HookSet::all());
+  }
+  template <std::derived_from<LightningModule> M>
+  ModuleRef(const torch::nn::ModuleHolder<M>& holder)
+      : ModuleRef(holder.is_empty() ? std::shared_ptr<M>() : holder.ptr()) {}
+
+  const std::shared_ptr<LightningModule>& module() const { return module_; }
+  const HookSet& hooks() const { return hooks_; }
+
+ private:
+  std::shared_ptr<LightningModule> module_;
+  HookSet hooks_;
+};
+
+}  // namespace lit

@@ -1,0 +1,86 @@
+// What configure_optimizers() returns, and what a training_step that optimizes by hand works with.
+#pragma once
+
+#include <torch/optim/optimizer.h>
+
+#include <concepts>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lit/optim/lr_scheduler.h"
+
+namespace lit {
+
+class Trainer;
+
+/// A scheduler, and when the Trainer steps it (Lightning's lr_scheduler config).
+struct LRSchedulerConfig {
+  std::shared_ptr<LRScheduler> scheduler = nullptr;
+  std::string interval = "epoch";  ///< "epoch" or "step"
+  int64_t frequency = 1;           ///< every so many of them, counted within the epoch for "step"
+  std::string monitor = "";        ///< the logged metric, for a scheduler that steps by one
+  bool strict = true;              ///< is it an error when that metric is not there?
+  std::string name = "";           ///< for LearningRateMonitor
+};
+
+/// One optimizer, and its scheduler if it has one.
+struct OptimizerConfig {
+  std::shared_ptr<torch::optim::Optimizer> optimizer = nullptr;
+  std::optional<LRSchedulerConfig> lr_scheduler = std::nullopt;
+};
+
+/// Made from one optimizer by itself, from one with its scheduler, or from a list:
+///
+///     return std::make_shared<torch::optim::Adam>(parameters(), 1e-3);
+///     return OptimizerConfig{.optimizer = adam, .lr_scheduler = {{.scheduler = cosine}}};
+///     return {{.optimizer = of_generator}, {.optimizer = of_discriminator}};
+class Optimizers {
+ public:
+  Optimizers() = default;  ///< none: everything runs, and nothing learns
+  template <std::derived_from<torch::optim::Optimizer> O>
+  Optimizers(std::shared_ptr<O> one) : all_{{.optimizer = std::move(one)}} {}
+  template <std::derived_from<torch::optim::Optimizer> O>
+  Optimizers(std::unique_ptr<O> one) : all_{{.optimizer = std::move(one)}} {}
+  Optimizers(OptimizerConfig one) : all_{std::move(one)} {}
+  Optimizers(std::initializer_list<OptimizerConfig> several) : all_(several) {}
+  Optimizers(std::vector<OptimizerConfig> several) : all_(std::move(several)) {}
+
+  const std::vector<OptimizerConfig>& all() const { return all_; }
+
+ private:
+  std::vector<OptimizerConfig> all_;
+};
+
+/// Drops the gradients of all parameters: they become undefined, not zero, which is cheaper.
+void drop_gradients(torch::optim::Optimizer& optimizer);
+
+/// Computes the loss and its gradients once more, and returns the loss.
+using Closure = std::function<torch::Tensor()>;
+
+/// An optimizer as the Trainer hands it out: its step() calls the hooks and counts as one
+/// global_step. Everything else of the optimizer is behind `->`.
+class LightningOptimizer {
+ public:
+  LightningOptimizer(Trainer& trainer, std::shared_ptr<torch::optim::Optimizer> optimizer)
+      : trainer_(&trainer), optimizer_(std::move(optimizer)) {}
+
+  /// Changes the parameters. In automatic optimization the Trainer gives the closure, which runs
+  /// training_step and backward.
+  void step(Closure closure = nullptr);
+  void zero_grad() { drop_gradients(*optimizer_); }
+
+  torch::optim::Optimizer& operator*() const { return *optimizer_; }
+  torch::optim::Optimizer* operator->() const { return optimizer_.get(); }
+  const std::shared_ptr<torch::optim::Optimizer>& optimizer() const { return optimizer_; }
+
+ private:
+  Trainer* trainer_;
+  std::shared_ptr<torch::optim::Optimizer> optimizer_;
+};
+
+}  // namespace lit

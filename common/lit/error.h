@@ -1,0 +1,21 @@
+// The one family of errors that the trainer library throws.
+#pragma once
+
+#include "../error.h"
+#include "terminal/interrupt.h"
+
+namespace lit {
+
+/// Something that was given to the library, or that a module returned to it, is not as it must be.
+/// The message is one sentence: what was wrong, what was expected, what was found, what to do.
+/// Errors of libtorch and of the user's own hooks pass through as they are.
+class Error : public course::Error {
+ public:
+  using course::Error::Error;
+};
+
+/// Thrown by an entry point of the Trainer after Ctrl-C (SIGINT) or SIGTERM, when the state has
+/// been put in order; signal() tells which. Programs exit with 128 + signal().
+using Interrupted = course::Interrupted;
+
+}  // namespace lit

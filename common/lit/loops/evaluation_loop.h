@@ -1,0 +1,60 @@
+// Validation and test: every batch of every loader, without gradients.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "lit/core/logging.h"
+#include "lit/core/step_output.h"
+#include "lit/loops/hook_calls.h"
+#include "lit/trainer/trainer.h"
+
+namespace lit {
+
+/// One evaluation of a module, in fit or by itself.
+class EvaluationLoop {
+ public:
+  enum class Kind { validation, test };
+
+  EvaluationLoop(Trainer& trainer, HookCalls& calls, Kind kind)
+      : trainer_(trainer), calls_(calls), kind_(kind) {}
+
+  /// Loaders that an entry point was given; requested ones are forgotten.
+  void use(const Loaders& given) {
+    given_ = given;
+    loaded_ = false;
+    loaders_ = {};
+  }
+  /// Requests the loaders, if that has not been done, or if it is time to do it again.
+  void load_if_needed();
+  bool has_loaders() const { return !loaded_ || !loaders_.empty(); }
+
+  /// @param at_most  batches of each loader: for the sanity check
+  /// @returns what was logged for the epoch, for each loader; empty if there was no batch at all
+  std::vector<Scores> run(int64_t at_most);
+
+  /// Counts the batches that step metrics are logged under from 0 again.
+  void forget_batches() { seen_.clear(); }
+
+  Results results;
+
+ private:
+  // The hooks of the kind.
+  struct Names;
+  const Names& names() const;
+  void run_loader(size_t index, int64_t batches);
+  void run_batch(Batch batch, int64_t batch_idx, int64_t dataloader_idx);
+  void log_step(size_t loader);
+  std::vector<Scores> finish_epoch();
+
+  Trainer& trainer_;
+  HookCalls& calls_;
+  Kind kind_;
+  Loaders given_, loaders_;
+  bool loaded_ = false;
+  int64_t loaded_in_epoch_ = 0;
+  std::vector<int64_t> batches_;  // of each loader, after the limit
+  std::vector<int64_t> seen_;     // of each loader, over all runs
+};
+
+}  // namespace lit

@@ -1,0 +1,345 @@
+// Training, top to bottom.
+#include "lit/loops/fit_loop.h"
+
+#include <spdlog/fmt/fmt.h>
+#include <torch/torch.h>
+
+#include <chrono>
+#include <cmath>
+
+#include "lit/core/messages.h"
+#include "lit/error.h"
+#include "lit/loops/evaluation_loop.h"
+#include "lit/trainer/random_state.h"
+#include "terminal/interrupt.h"
+
+namespace lit {
+namespace {
+
+double seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+void FitLoop::run(const Loaders& train, const Loaders& val) {
+  given_ = train;
+  validation_.use(val);
+  loader_ = nullptr;
+  sanity_check();
+  trainer_.state_.stage = TrainerState::Stage::training;
+  trainer_.results_ = &results;
+  trainer_.results_on_step_ = true;
+  load_train_data();
+  if (done()) return;
+  validation_.load_if_needed();
+
+  calls_.on_train_start();
+  last_validation_ = seconds();
+  while (!done()) {
+    load_train_data();  // again, if it is time to
+    calls_.on_train_epoch_start();
+    run_epoch();
+    trainer_.update_metrics(/*on_step=*/true);
+    trainer_.results_on_step_ = false;  // from here on metrics are those of the epoch
+    calls_.on_train_epoch_end();
+    finish_epoch();
+  }
+  calls_.on_train_end();
+}
+
+// A few batches of validation before any training, so that a mistake there is not found after an
+// hour. What it logs and draws at random leaves no trace.
+void FitLoop::sanity_check() {
+  const int64_t steps = trainer_.options_.num_sanity_val_steps;
+  if (steps == 0 || trainer_.fast_dev_run() || !trainer_.validates() || trainer_.global_step_ > 0) {
+    return;
+  }
+  const KeepRandomState random(trainer_.strategy_->root_device());
+  trainer_.state_.stage = TrainerState::Stage::sanity_checking;
+  calls_.on_sanity_check_start();
+  validation_.load_if_needed();
+  validation_.run(steps < 0 ? Trainer::unlimited() : steps);
+  calls_.on_sanity_check_end();
+  trainer_.clear_metrics();
+}
+
+void FitLoop::load_train_data() {
+  const int64_t every = trainer_.options_.reload_dataloaders_every_n_epochs;
+  const bool again = every > 0 && trainer_.current_epoch_ - loaded_in_epoch_ >= every;
+  if (loader_ != nullptr && !again) return;
+  const Loaders loaders = trainer_.request_loaders(Hook::train_dataloader, given_);
+  if (loaders.size() != 1) {
+    throw Error(
+        loaders.empty()
+            ? "fit has no loader to train with; give it one, or a data module, or let the "
+              "module have a train_dataloader()"
+            : fmt::format("fit takes one loader to train with, not {}; a Loader of your own "
+                          "can make one of several",
+                          loaders.size()));
+  }
+  loader_ = loaders[0];
+  loaded_in_epoch_ = trainer_.current_epoch_;
+  const TrainerOptions& options = trainer_.options_;
+  trainer_.num_training_batches_ = trainer_.limited("train", options.limit_train_batches, *loader_);
+  const int64_t batches = trainer_.num_training_batches_;
+  fetcher_ = Fetcher(loader_, batches);
+
+  // After how many batches validation runs.
+  val_check_batches_ = Trainer::unlimited();
+  if (const auto* count = std::get_if<int64_t>(&options.val_check_interval)) {
+    if (*count > batches && options.check_val_every_n_epoch && trainer_.validates()) {
+      throw Error(fmt::format(
+          "val_check_interval is {} batches, but an epoch has only {}; make it less, or set "
+          "check_val_every_n_epoch to none to count batches across epochs",
+          *count, batches));
+    }
+    val_check_batches_ = *count;
+  } else if (const auto* share = std::get_if<double>(&options.val_check_interval)) {
+    if (batches != Trainer::unlimited()) {
+      val_check_batches_ =
+          std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(batches) * *share));
+    } else if (*share != 1.0) {
+      throw Error(fmt::format(
+          "val_check_interval is the share {} of an epoch, but nobody knows how many batches the "
+          "train loader has; give it 1.0, a whole number of batches, or a time span",
+          *share));
+    }
+  }
+}
+
+// Is there no further epoch? The order of the questions decides which message there is.
+bool FitLoop::done() {
+  const TrainerOptions& options = trainer_.options_;
+  if (trainer_.num_training_batches_ == 0) {
+    info("Trainer.fit stopped: no training batches.");
+    return true;
+  }
+  if (options.max_steps >= 0 && trainer_.global_step_ >= options.max_steps) {
+    info(fmt::format("Trainer.fit stopped: max_steps={} reached.", options.max_steps));
+    return true;
+  }
+  if (trainer_.max_epochs_ >= 0 && trainer_.current_epoch_ >= trainer_.max_epochs_) {
+    info(fmt::format("Trainer.fit stopped: max_epochs={} reached.", trainer_.max_epochs_));
+    return true;
+  }
+  return trainer_.should_stop && may_stop();
+}
+
+void FitLoop::run_epoch() {
+  batch_idx_ = -1;
+  skip_rest_ = false;
+  trainer_.is_last_batch_ = false;
+  trainer_.results_ = &results;
+  trainer_.results_on_step_ = true;
+  loader_->begin_epoch(trainer_.current_epoch_);
+  fetcher_.begin();
+  while (!epoch_is_over()) {
+    course::throw_if_interrupted();
+    std::optional<Batch> batch = fetcher_.next();
+    if (!batch) {
+      if (batch_idx_ < 0) {
+        throw Error("the train loader gave no batch; is its data set empty, or used up?");
+      }
+      break;
+    }
+    ++batch_idx_;
+    ++total_batch_idx_;
+    trainer_.is_last_batch_ = fetcher_.is_last();
+    run_batch(std::move(*batch));
+    if (skip_rest_) break;
+    if (validation_is_due()) validate();
+    trainer_.update_lr_schedulers("step", /*plateau=*/true, batch_idx_);
+    if (!accumulating()) ++trainer_.batches_that_stepped_;
+  }
+}
+
+bool FitLoop::epoch_is_over() {
+  const int64_t max_steps = trainer_.options_.max_steps;
+  if (trainer_.is_last_batch_) return true;
+  if (max_steps >= 0 && trainer_.global_step_ >= max_steps) return true;
+  if (!trainer_.should_stop) return false;
+  if (may_stop()) return true;
+  if (!told_of_minimum_) {
+    told_of_minimum_ = true;
+    info(fmt::format(
+        "Trainer was signaled to stop but the required min_epochs={} or min_steps={} has not been "
+        "met. Training will continue...",
+        trainer_.min_epochs_, trainer_.options_.min_steps.value_or(0)));
+  }
+  return false;
+}
+
+void FitLoop::run_batch(Batch given) {
+  if (given.empty()) {  // Python's None
+    warn("the train loader gave an empty batch; it is skipped");
+    calls_.on_train_batch_end({}, given, batch_idx_);
+    return;
+  }
+  const Batch batch = trainer_.transfer(std::move(given), 0);
+  trainer_.batch_ = &batch;
+  batch_ = &batch;
+  if (calls_.on_train_batch_start(batch, batch_idx_) == -1) {
+    skip_rest_ = true;
+    trainer_.is_last_batch_ = true;
+    trainer_.update_lr_schedulers("epoch", /*plateau=*/false, batch_idx_);
+    trainer_.batch_ = nullptr;
+    return;
+  }
+  StepOutput outputs;
+  if (trainer_.module().automatic_optimization) {
+    outputs = run_automatic();
+  } else {
+    outputs = calls_.module(Hook::training_step, [&](LightningModule& module) {
+      return module.training_step(batch, batch_idx_);
+    });
+    if (outputs.loss.defined()) outputs.loss = outputs.loss.detach();
+  }
+  trainer_.update_lr_schedulers("step", /*plateau=*/false, batch_idx_);
+  if (trainer_.is_last_batch_) {
+    trainer_.update_lr_schedulers("epoch", /*plateau=*/false, batch_idx_);
+  }
+  calls_.on_train_batch_end(outputs, batch, batch_idx_);
+  log_step();
+  trainer_.batch_ = nullptr;
+}
+
+// The optimizer's step is the outer call: it runs the closure, which is step11's five lines.
+StepOutput FitLoop::run_automatic() {
+  output_ = {};
+  closure_ran_ = false;
+  if (accumulating() || trainer_.optimizers_.empty()) {
+    run_closure();
+  } else {
+    LightningOptimizer& optimizer = trainer_.optimizers_.front();
+    const Closure closure = [this] {
+      run_closure();
+      return output_.loss;
+    };
+    calls_.module(Hook::optimizer_step, [&](LightningModule& module) {
+      module.optimizer_step(trainer_.current_epoch_, batch_idx_, optimizer, closure);
+    });
+    if (!closure_ran_) {
+      throw Error(
+          "optimizer_step() of the module did not call its closure, so that nothing was learned; "
+          "call optimizer.step(closure), or closure() itself");
+    }
+    ++trainer_.global_step_;
+  }
+  if (output_.loss.defined()) output_.loss = output_.loss.detach();
+  return std::move(output_);
+}
+
+void FitLoop::run_closure() {
+  closure_ran_ = true;
+  const int64_t window = trainer_.options_.accumulate_grad_batches;
+  output_ = calls_.module(Hook::training_step, [&](LightningModule& module) {
+    return module.training_step(*batch_, batch_idx_);
+  });
+  const bool has_loss = output_.loss.defined();
+  if (has_loss) {
+    check_loss(output_.loss);
+    if (window > 1) output_.loss = output_.loss / window;
+  } else {
+    if (!output_.outputs.empty()) {
+      throw Error(
+          "training_step() returned outputs without a loss; return {loss, outputs}, or {} to skip "
+          "the batch");
+    }
+    warn("training_step() returned nothing; the batch is skipped");
+  }
+  if (batch_idx_ % window == 0 && !trainer_.optimizers_.empty()) {
+    torch::optim::Optimizer& optimizer = *trainer_.optimizers_.front();
+    calls_.on_before_zero_grad(optimizer);
+    calls_.module(Hook::optimizer_zero_grad, [&](LightningModule& module) {
+      module.optimizer_zero_grad(trainer_.current_epoch_, batch_idx_, optimizer);
+    });
+  }
+  if (!has_loss) return;
+  calls_.on_before_backward(output_.loss);
+  calls_.module(Hook::backward, [&](LightningModule& module) { module.backward(output_.loss); });
+  calls_.on_after_backward();
+}
+
+void FitLoop::check_loss(const torch::Tensor& loss) const {
+  if (loss.numel() != 1) {
+    throw Error(fmt::format(
+        "training_step() returned a loss of shape {}, but it must be one number; take its mean()",
+        c10::str(loss.sizes())));
+  }
+  if (!loss.requires_grad()) {
+    throw Error(
+        "training_step() returned a loss without a graph, so that nothing can be learned from it; "
+        "was it detached, computed under no_grad, or is every parameter frozen?");
+  }
+  if (trainer_.options_.detect_anomaly && !std::isfinite(loss.item<double>())) {
+    throw Error(fmt::format("the loss of batch {} in epoch {} is {}", batch_idx_,
+                            trainer_.current_epoch_, loss.item<double>()));
+  }
+}
+
+// Is this batch in the middle of a window of accumulated gradients?
+bool FitLoop::accumulating() const {
+  return (batch_idx_ + 1) % trainer_.options_.accumulate_grad_batches != 0 &&
+         !trainer_.is_last_batch_;
+}
+
+bool FitLoop::validation_is_due() const {
+  const TrainerOptions& options = trainer_.options_;
+  if (!trainer_.validates() || !validation_.has_loaders()) return false;
+  const auto& every = options.check_val_every_n_epoch;
+  if (every && (trainer_.current_epoch_ + 1) % *every != 0) return false;
+  if (trainer_.should_stop && may_stop()) return true;
+  if (const auto* span = std::get_if<Duration>(&options.val_check_interval)) {
+    return seconds() - last_validation_ >= span->seconds();
+  }
+  if (val_check_batches_ == Trainer::unlimited()) return trainer_.is_last_batch_;
+  return ((every ? batch_idx_ : total_batch_idx_) + 1) % val_check_batches_ == 0;
+}
+
+void FitLoop::validate() {
+  trainer_.update_metrics(/*on_step=*/true);  // while the training's values are at hand
+  if (!accumulating()) {
+    calls_.module(Hook::on_validation_model_zero_grad,
+                  [](LightningModule& module) { module.on_validation_model_zero_grad(); });
+  }
+  trainer_.state_.stage = TrainerState::Stage::validating;
+  validation_.load_if_needed();
+  validation_.run(Trainer::unlimited());
+  trainer_.state_.stage = TrainerState::Stage::training;
+  trainer_.results_ = &results;
+  trainer_.results_on_step_ = true;
+  last_validation_ = seconds();
+}
+
+// What was logged in this batch, to the loggers, if it is time.
+void FitLoop::log_step() {
+  if (accumulating() || trainer_.loggers_.empty()) return;
+  const int64_t every = trainer_.options_.log_every_n_steps;
+  const int64_t step = trainer_.batches_that_stepped_;
+  const bool due = every > 0 && ((step + 1) % every == 0 || trainer_.should_stop);
+  if (!due && !trainer_.fast_dev_run()) return;
+  Metrics metrics;
+  results.collect(/*on_step=*/true, /*training=*/true, {.logged = &metrics});
+  trainer_.send(std::move(metrics), step, /*with_epoch=*/true);
+}
+
+// Behind all hooks of the epoch's end: what they have logged is there for a plateau scheduler.
+void FitLoop::finish_epoch() {
+  trainer_.update_metrics(/*on_step=*/false);
+  if (trainer_.is_last_batch_) {
+    trainer_.update_lr_schedulers("epoch", /*plateau=*/true, batch_idx_);
+  }
+  Metrics metrics;
+  results.collect(/*on_step=*/false, /*training=*/true, {.logged = &metrics});
+  trainer_.send(std::move(metrics), trainer_.batches_that_stepped_ - 1, /*with_epoch=*/true);
+  results.reset();
+  ++trainer_.current_epoch_;
+}
+
+bool FitLoop::may_stop() const {
+  return trainer_.current_epoch_ >= trainer_.min_epochs_ &&
+         trainer_.global_step_ >= trainer_.options_.min_steps.value_or(0);
+}
+
+}  // namespace lit

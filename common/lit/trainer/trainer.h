@@ -1,0 +1,241 @@
+// Trainer: you say what one step is, it does the rest.
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lit/core/data_module.h"
+#include "lit/core/loader.h"
+#include "lit/core/logging.h"
+#include "lit/core/module.h"
+#include "lit/core/optimizers.h"
+#include "lit/trainer/options.h"
+
+namespace lit {
+
+class EvaluationLoop;
+class FitLoop;
+class HookCalls;
+class PredictionLoop;
+
+/// Which entry point runs, which part of it, and how far it got.
+struct TrainerState {
+  enum class Fn { none, fit, validate, test, predict };
+  enum class Stage { none, sanity_checking, training, validating, testing, predicting };
+  enum class Status { initializing, running, finished, interrupted };
+
+  Fn fn = Fn::none;
+  Stage stage = Stage::none;
+  Status status = Status::initializing;
+};
+
+/// Epoch-level metrics of one evaluation loader, by name.
+using Scores = std::map<std::string, double>;
+
+struct EvaluateOptions {
+  bool verbose = true;  ///< print a table of the results
+};
+
+/// Runs a LightningModule. What it does, in which order and when it stops is Lightning's, described
+/// hook by hook in common/lit/README.md; `loops/fit_loop.cpp` is training, top to bottom.
+///
+///     auto module = std::make_shared<LitClassifier>(options);
+///     lit::Trainer trainer({.max_epochs = 10});
+///     trainer.fit(module, train_loader, val_loader);
+///     trainer.test(module, test_loader);
+///
+/// Every entry point throws lit::Error for what is not as it must be, lit::Interrupted after
+/// Ctrl-C or SIGTERM, and what the hooks throw; after that state().status is `interrupted`, the
+/// callbacks' on_exception has run, and neither on_train_end, on_fit_end nor teardown has.
+class Trainer {
+ public:
+  /// @throws Error for an option that is out of range
+  explicit Trainer(TrainerOptions options = {});
+  ~Trainer();
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+
+  /// Trains, and validates if the module has a validation_step and there is a loader for it.
+  /// Loaders that are not given are the data module's, else the module's own. A second call goes on
+  /// where the first one stopped.
+  void fit(ModuleRef module, Loaders train_dataloader = {}, Loaders val_dataloaders = {});
+  void fit(ModuleRef module, DataModuleRef datamodule);
+
+  /// Runs the module once over each loader, and returns what it logged, for each loader.
+  std::vector<Scores> validate(ModuleRef module, Loaders dataloaders = {},
+                               EvaluateOptions options = {});
+  std::vector<Scores> validate(ModuleRef module, DataModuleRef datamodule,
+                               EvaluateOptions options = {});
+  std::vector<Scores> test(ModuleRef module, Loaders dataloaders = {},
+                           EvaluateOptions options = {});
+  std::vector<Scores> test(ModuleRef module, DataModuleRef datamodule,
+                           EvaluateOptions options = {});
+
+  /// The predictions of every batch of every loader, on the CPU.
+  std::vector<std::vector<Batch>> predict(ModuleRef module, Loaders dataloaders = {});
+  std::vector<std::vector<Batch>> predict(ModuleRef module, DataModuleRef datamodule);
+
+  /// Set to true, from any hook, it ends fit after the batch (once min_epochs and min_steps are
+  /// reached).
+  bool should_stop = false;
+
+  const TrainerState& state() const { return state_; }
+  bool training() const { return state_.stage == TrainerState::Stage::training; }
+  bool validating() const { return state_.stage == TrainerState::Stage::validating; }
+  bool testing() const { return state_.stage == TrainerState::Stage::testing; }
+  bool predicting() const { return state_.stage == TrainerState::Stage::predicting; }
+  bool sanity_checking() const { return state_.stage == TrainerState::Stage::sanity_checking; }
+  bool interrupted() const { return state_.status == TrainerState::Status::interrupted; }
+
+  /// Epochs completed; while one runs, its index.
+  int64_t current_epoch() const { return current_epoch_; }
+  /// Optimizer steps taken.
+  int64_t global_step() const { return global_step_; }
+  /// Batches after which a step was due: the step that loggers see.
+  int64_t logger_step() const { return batches_that_stepped_; }
+  bool is_last_batch() const { return is_last_batch_; }
+  int64_t max_epochs() const { return max_epochs_; }
+  int64_t max_steps() const { return options_.max_steps; }
+  /// For a fit that goes further than the last one: -1 is no end.
+  void set_max_epochs(int64_t epochs);
+  void set_max_steps(int64_t steps);
+
+  /// Batches of a training epoch, after all limits; unlimited() if nobody knows.
+  int64_t num_training_batches() const { return num_training_batches_; }
+  /// For each loader.
+  const std::vector<int64_t>& num_val_batches() const { return num_val_batches_; }
+  const std::vector<int64_t>& num_test_batches() const { return num_test_batches_; }
+  const std::vector<int64_t>& num_predict_batches() const { return num_predict_batches_; }
+  static constexpr int64_t unlimited() { return std::numeric_limits<int64_t>::max(); }
+  /// Optimizer steps that fit will take in all; unlimited() if nobody knows.
+  int64_t estimated_stepping_batches();
+
+  /// What was logged, by name, with its latest value: for monitors, as the loggers got it, and as
+  /// the progress bar shows it. Cleared when the next entry point starts.
+  const Metrics& callback_metrics();
+  const Metrics& logged_metrics();
+  const Metrics& progress_bar_metrics();
+
+  LightningModule& module() const;
+  const std::shared_ptr<LightningDataModule>& datamodule() const { return data_.data_module(); }
+  std::vector<LightningOptimizer>& optimizers() { return optimizers_; }
+  const std::vector<LRSchedulerConfig>& lr_scheduler_configs() const { return schedulers_; }
+  const std::vector<std::shared_ptr<Callback>>& callbacks() const { return callbacks_; }
+  /// The first callback of that type, or nullptr.
+  template <typename T>
+  std::shared_ptr<T> find_callback() const {
+    for (const auto& callback : callbacks_) {
+      if (auto found = std::dynamic_pointer_cast<T>(callback)) return found;
+    }
+    return nullptr;
+  }
+  const std::vector<std::shared_ptr<Logger>>& loggers() const { return loggers_; }
+  Logger* logger() const { return loggers_.empty() ? nullptr : loggers_.front().get(); }
+  /// The first logger's folder, else default_root_dir.
+  std::filesystem::path log_dir() const;
+  Strategy& strategy() const { return *strategy_; }
+  const TrainerOptions& options() const { return options_; }
+  bool fast_dev_run() const { return options_.fast_dev_run > 0; }
+
+  /// Whether Ctrl-C and SIGTERM are taken note of during a run (the default), or left to the host
+  /// program.
+  void handle_signals(bool handle) { handle_signals_ = handle; }
+
+ private:
+  friend class EvaluationLoop;
+  friend class FitLoop;
+  friend class HookCalls;
+  friend class LightningModule;
+  friend class LightningOptimizer;
+  friend class PredictionLoop;
+  using Fn = TrainerState::Fn;
+  using Stage = TrainerState::Stage;
+  using Status = TrainerState::Status;
+
+  // What all entry points have in common: the run from attach to teardown, around `run`.
+  void enter(Fn fn, ModuleRef module, DataModuleRef data, const std::function<void()>& run);
+  void attach(Fn fn, ModuleRef module, DataModuleRef data);
+  void detach();
+  void configure_callbacks();
+  void check_configuration(Fn fn) const;
+  void resolve_epoch_limits();
+  void order_callbacks();
+  void set_up(Fn fn);
+  void make_optimizers();
+  void check_optimizers() const;
+  void tear_down(Fn fn);
+  void log_hyperparams();
+  void fail(const std::exception& error);
+
+  std::vector<Scores> evaluate(Fn fn, ModuleRef module, DataModuleRef data, const Loaders& loaders,
+                               EvaluateOptions options);
+  std::vector<std::vector<Batch>> predict_with(ModuleRef module, DataModuleRef data,
+                                               const Loaders& loaders);
+  void fit_with(ModuleRef module, DataModuleRef data, const Loaders& train, const Loaders& val);
+
+  // Loaders of a stage: those that were given, else the data module's, else the module's.
+  Loaders request_loaders(Hook hook, const Loaders& given);
+  int64_t limited(const std::string& name, Limit limit, const Loader& loader) const;
+  bool validates() const;
+
+  // Batches.
+  Batch transfer(Batch batch, int64_t dataloader_idx);
+
+  // Steps.
+  void step_optimizer(LightningOptimizer& optimizer, const Closure& closure);
+  void manual_backward(const torch::Tensor& loss);
+  void update_lr_schedulers(const std::string& interval, bool plateau, int64_t batch_idx);
+
+  // Logging.
+  void log(const std::string& name, const LogValue& value, const LogOptions& options);
+  void update_metrics(bool on_step);
+  void send(Metrics metrics, int64_t step, bool with_epoch);
+  void clear_metrics();
+  void trace(const char* owner, Hook hook) const;
+
+  // Modes of all submodules, put away during an evaluation.
+  void save_modes();
+  void restore_modes();
+
+  TrainerOptions options_;
+  std::vector<std::shared_ptr<Callback>> own_callbacks_;  // in order; without the module's
+  std::vector<std::shared_ptr<Callback>> callbacks_;      // all, in the order they are called in
+  std::vector<std::shared_ptr<Logger>> loggers_;
+  std::shared_ptr<Strategy> strategy_;
+  std::unique_ptr<HookCalls> calls_;
+  std::unique_ptr<FitLoop> fit_loop_;
+  std::unique_ptr<EvaluationLoop> val_loop_, validate_loop_, test_loop_;
+  std::unique_ptr<PredictionLoop> predict_loop_;
+  bool handle_signals_ = true;
+
+  TrainerState state_;
+  std::optional<ModuleRef> module_;
+  DataModuleRef data_;
+  std::vector<LightningOptimizer> optimizers_;
+  std::vector<LRSchedulerConfig> schedulers_;
+
+  int64_t max_epochs_ = -1, min_epochs_ = 0;
+  int64_t current_epoch_ = 0, global_step_ = 0, batches_that_stepped_ = 0;
+  bool is_last_batch_ = false;
+  int64_t num_training_batches_ = unlimited();
+  std::vector<int64_t> num_val_batches_, num_test_batches_, num_predict_batches_;
+
+  Hook hook_ = Hook::none;        // in which log() would be called now
+  const Batch* batch_ = nullptr;  // that a step or batch hook works on
+  int64_t dataloader_idx_ = -1;   // of an evaluation with several loaders
+  Results* results_ = nullptr;    // where log() puts values now
+  bool results_on_step_ = true;   // do the containers show step values, or the epoch's?
+  Metrics callback_metrics_, logged_metrics_, progress_bar_metrics_;
+  std::vector<std::pair<std::shared_ptr<torch::nn::Module>, bool>> modes_;
+  bool warned_of_log_ = false;
+};
+
+}  // namespace lit
