@@ -5,14 +5,6 @@ set(FETCHCONTENT_QUIET ON)
 
 find_package(ZLIB REQUIRED)
 
-find_package(cxxopts QUIET)
-if(NOT cxxopts_FOUND)
-  FetchContent_Declare(cxxopts
-    GIT_REPOSITORY https://github.com/jarro2783/cxxopts
-    GIT_TAG 4bf61f08697b110d9e3991864650a405b3dd515d)  # v3.2.1
-  FetchContent_MakeAvailable(cxxopts)
-endif()
-
 # spdlog brings {fmt}, the formatting of std::format on compilers that do not have it yet.
 find_package(spdlog QUIET)
 if(NOT spdlog_FOUND)
@@ -22,20 +14,32 @@ if(NOT spdlog_FOUND)
   FetchContent_MakeAvailable(spdlog)
 endif()
 
-find_package(tomlplusplus QUIET)
-if(NOT tomlplusplus_FOUND)
-  FetchContent_Declare(tomlplusplus
-    GIT_REPOSITORY https://github.com/marzer/tomlplusplus
-    GIT_TAG 30172438cee64926dc41fdd9c11fb3ba5b2ba9de)  # v3.4.0
-  FetchContent_MakeAvailable(tomlplusplus)
-endif()
-
 find_package(nlohmann_json QUIET)
 if(NOT nlohmann_json_FOUND)
   FetchContent_Declare(nlohmann_json
     GIT_REPOSITORY https://github.com/nlohmann/json
     GIT_TAG 9cca280a4d0ccf0c08f47a99aa71d1b0e52f8d03)  # v3.11.3
   FetchContent_MakeAvailable(nlohmann_json)
+endif()
+
+if(NOT PROJECT_IS_TOP_LEVEL)
+  return()  # the rest is for lessons and tests
+endif()
+
+find_package(cxxopts QUIET)
+if(NOT cxxopts_FOUND)
+  FetchContent_Declare(cxxopts
+    GIT_REPOSITORY https://github.com/jarro2783/cxxopts
+    GIT_TAG 4bf61f08697b110d9e3991864650a405b3dd515d)  # v3.2.1
+  FetchContent_MakeAvailable(cxxopts)
+endif()
+
+find_package(tomlplusplus QUIET)
+if(NOT tomlplusplus_FOUND)
+  FetchContent_Declare(tomlplusplus
+    GIT_REPOSITORY https://github.com/marzer/tomlplusplus
+    GIT_TAG 30172438cee64926dc41fdd9c11fb3ba5b2ba9de)  # v3.4.0
+  FetchContent_MakeAvailable(tomlplusplus)
 endif()
 
 if(BUILD_TESTING)

@@ -2,17 +2,21 @@
 
 # What every target has in common: libtorch, the include folder, the precompiled header.
 add_library(course_base INTERFACE)
-target_include_directories(course_base INTERFACE ${PROJECT_SOURCE_DIR}/common)
-target_compile_options(course_base INTERFACE ${COURSE_WARNINGS})
+target_include_directories(course_base INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/common> $<INSTALL_INTERFACE:include/LitTorch>)
+target_compile_features(course_base INTERFACE cxx_std_20)
 target_link_libraries(course_base INTERFACE ${TORCH_LIBRARIES} spdlog::spdlog)
 
 add_library(course_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
 target_link_libraries(course_pch PUBLIC course_base)
+target_compile_options(course_pch PRIVATE ${COURSE_WARNINGS})
 target_precompile_headers(course_pch PRIVATE
   <torch/torch.h> <spdlog/fmt/fmt.h> <algorithm> <cstdint> <filesystem> <functional> <iostream> <memory> <sstream> <string> <vector>)
 
+# Warnings are for the project's own sources, not for those of whoever links with a library.
 function(_course_target target)
   target_link_libraries(${target} PUBLIC course_base)
+  target_compile_options(${target} PRIVATE ${COURSE_WARNINGS})
   target_precompile_headers(${target} REUSE_FROM course_pch)
 endfunction()
 

@@ -32,7 +32,7 @@ class EarlyStopping {
     const std::string best =
         best_epoch_ == 0 ? "no epoch was of any use, the weights are as they were"
                          : fmt::format("the best was {:.4f} in epoch {}", best_loss_, best_epoch_);
-    if (!std::isfinite(loss_)) return fmt::format("stopped: the loss is {}; {}", loss_, best);
+    if (!std::isfinite(loss_)) return "stopped: the loss is not finite; " + best;
     if (!should_stop()) return "all epochs done; " + best;
     return fmt::format("stopped: no improvement in {} epochs; {}", patience_, best);
   }

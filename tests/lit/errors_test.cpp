@@ -110,7 +110,7 @@ TEST_F(Errors, Losses) {
               }),
               HasSubstr("outputs without a loss"));
   EXPECT_THAT(sentence([](Returns& m) { return (m.w - 2).log().sum(); }, true),
-              HasSubstr("the loss of batch 0 in epoch 0 is nan"));
+              HasSubstr("the loss of batch 0 in epoch 0 is not finite"));
 }
 
 TEST_F(Errors, Loaders) {

@@ -58,12 +58,12 @@ TEST(Step11, NanStopsAtOnceAndIsNeverTheBest) {
   const Watched watched = watch({5, 0}, {1.0, 0.5, NAN, 0.1});
   EXPECT_EQ(watched.best, (std::vector<int64_t>{1, 2}));
   EXPECT_EQ(watched.epochs, 3);
-  EXPECT_EQ(watched.reason, "stopped: the loss is nan; the best was 0.5000 in epoch 2");
+  EXPECT_EQ(watched.reason, "stopped: the loss is not finite; the best was 0.5000 in epoch 2");
 }
 
 TEST(Step11, NanInTheFirstEpochLeavesNoBest) {
   EXPECT_EQ(watch({5, 0}, {NAN}).reason,
-            "stopped: the loss is nan; no epoch was of any use, the weights are as they were");
+            "stopped: the loss is not finite; no epoch was of any use, the weights are as they were");
 }
 
 TEST(Step11, RunningOutOfEpochsIsAReasonToo) {

@@ -2,6 +2,7 @@
 import os
 import shlex
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -199,6 +200,25 @@ def chain(arguments: list[str]) -> int:
     return commits.main(ROOT, arguments)
 
 
+def bench(arguments: list[str]) -> int:
+    """bench [NAME]"""
+    preset, words = take_preset(arguments)
+    refuse_flags("bench", words)
+    names = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.cpp"))
+    unknown = next((word for word in words if word not in names), None)
+    if unknown is not None:
+        raise UsageError(f"there is no benchmark '{unknown}'{did_you_mean(unknown, names)}; there are {', '.join(names)}")
+    packages.install(("build",))
+    for name in words or names:
+        build.build(ROOT, preset, f"bench_{name}")
+        binary = build.folder(ROOT, preset) / "bin" / f"bench_{name}"
+        show([binary])
+        result = subprocess.run([binary], check=False).returncode
+        if result:
+            return result
+    return 0
+
+
 VERBS = {
     "run": Verb("run [STEP[/PROGRAM]] [-- ARGS]", "install what is missing, build, run a lesson's program",
                 "STEP is 05, step05 or step05_evaluation; without one, the newest lesson that trains runs.\n"
@@ -219,6 +239,8 @@ VERBS = {
                  "For authors: CONTRIBUTING.md tells how pages are made. 'pages' stands for those outside of the steps.\n"
                  "--check writes nothing, and exits with 1 if anything is stale; --build-dir FOLDER says where the\n"
                  "programs are (default: build/release).", docs),
+    "bench": Verb("bench [NAME]", "measure what the speed claims come from",
+                  "NAME is a file of benchmarks/; without one, all run. --preset as for run.", bench),
     "chain": Verb("chain carry STEP", "bring a change of one lesson's code into all those behind it",
                   "For authors: CONTRIBUTING.md tells when.\n\n"
                   "carry STEP  merges what is changed in STEP since the last commit into every later step. Where a step has\n"

@@ -109,7 +109,7 @@ EarlyStopping::Decision EarlyStopping::evaluate(double current) {
     return {true, Reason::non_finite,
             fmt::format("Monitored metric {} = {} is not finite. Previous best value was {:.3f}. "
                         "Signaling Trainer to stop.",
-                        monitor, current, best_score_)};
+                        monitor, std::isnan(current) ? std::abs(current) : current, best_score_)};
   }
   if (options_.stopping_threshold && better(current, *options_.stopping_threshold)) {
     return {true, Reason::stopping_threshold,

@@ -273,8 +273,8 @@ void FitLoop::check_loss(const torch::Tensor& loss) const {
         "was it detached, computed under no_grad, or is every parameter frozen?");
   }
   if (trainer_.options_.detect_anomaly && !std::isfinite(loss.item<double>())) {
-    throw Error(fmt::format("the loss of batch {} in epoch {} is {}", batch_idx_,
-                            trainer_.current_epoch_, loss.item<double>()));
+    throw Error(fmt::format("the loss of batch {} in epoch {} is not finite", batch_idx_,
+                            trainer_.current_epoch_));
   }
 }
 

@@ -1,0 +1,48 @@
+"""The trainer library in projects of others: by find_package after an install, and by add_subdirectory."""
+import os
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("COURSE_BUILD", ROOT / "build/release"))
+RELEASE = ("-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_FLAGS_RELEASE=-O2 -DNDEBUG")
+
+
+class Outside(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="lit-outside-")
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def run_it(self, *command: object) -> str:
+        result = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+        self.assertEqual(result.returncode, 0, f"{command}\n{result.stdout[-3000:]}{result.stderr[-3000:]}")
+        return result.stdout
+
+    def build_and_run(self, *options: str) -> None:
+        build = self.folder / "build"
+        self.run_it("cmake", "-S", ROOT / "tests/lit/outside", "-B", build, *RELEASE, *options)
+        self.run_it("cmake", "--build", build, "--target", "outside")
+        program = next(path for path in (build / "outside", build / "bin/outside") if path.exists())
+        output = self.run_it(program)
+        self.assertTrue(output.endswith("slope 3, intercept -1\n"), output)
+        self.assertIn("2         Trainable params\n", output)
+
+    def test_installed(self):
+        prefix = self.folder / "prefix"
+        self.run_it("cmake", "--install", BUILD, "--prefix", prefix, "--component", "LitTorch")
+        installed = {path.relative_to(prefix).as_posix() for path in prefix.rglob("*") if path.is_file()}
+        self.assertIn("include/LitTorch/lit/trainer.h", installed)
+        self.assertFalse([path for path in installed if path.endswith((".cpp", ".gz"))])
+        for config in prefix.rglob("*.cmake"):
+            self.assertNotIn(str(ROOT), config.read_text(encoding="utf-8"), "an installed package knows nothing of this folder")
+        self.build_and_run(f"-DCMAKE_PREFIX_PATH={prefix}")
+
+    def test_as_a_part_of_another_build(self):
+        self.build_and_run(f"-DLIT_SOURCE_DIR={ROOT}")
+
+
+if __name__ == "__main__":
+    unittest.main()
