@@ -21,7 +21,7 @@ def clang_format() -> str | None:
 @unittest.skipUnless(clang_format(), "clang-format 14 is not installed")
 class Format(unittest.TestCase):
     def test_every_file(self):
-        files = [str(path) for folder in ("common", "tests", "tools", *(step.name for step in ROOT.glob("step[0-9][0-9]_*")))
+        files = [str(path) for folder in ("benchmarks", "common", "tests", "tools", *(step.name for step in ROOT.glob("step[0-9][0-9]_*")))
                  for path in sorted((ROOT / folder).rglob("*")) if path.suffix in (".h", ".cpp")]
         self.assertGreater(len(files), 40)
         result = subprocess.run([clang_format(), "--dry-run", "-Werror", *files], capture_output=True, text=True, check=False)

@@ -98,7 +98,7 @@ TEST_F(EarlyStop, StateGoesOnWhereItWas) {
 TEST_F(EarlyStop, ChecksAfterValidationWhereThatIsNotOnceAnEpoch) {
   const auto stopping = callback<EarlyStopping>({.monitor = "v", .patience = 2});
   Trainer trainer(
-      quiet({.callbacks = {stopping}, .max_epochs = 5, .val_check_interval = int64_t{2}}));
+      quiet({.callbacks = {stopping}, .max_epochs = 5, .val_check_interval = 2}));
   const auto module = std::make_shared<Line>();
   module->on_validation = [](Line& self, const Batch&, int64_t, int64_t) { self.log("v", 1.0); };
   trainer.fit(module, numbers(10), numbers(1));

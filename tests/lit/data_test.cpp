@@ -170,7 +170,7 @@ TEST(Prediction, IsCollectedForEachLoader) {
   ASSERT_EQ(predictions[1].size(), 3U);
   EXPECT_EQ(predictions[1][2][0].item<float>(), 3);
   EXPECT_FALSE(predictions[1][2][0].requires_grad());
-  Trainer limited(quiet({.limit_predict_batches = int64_t{1}}));
+  Trainer limited(quiet({.limit_predict_batches = 1}));
   EXPECT_EQ(limited.predict(module, numbers(3))[0].size(), 1U);
 }
 

@@ -220,7 +220,7 @@ TEST_F(Errors, Options) {
   EXPECT_EQ(sentence({.limit_val_batches = 1.5}),
             "limit_val_batches is 1.5, but must be a share from 0.0 to 1.0, or a whole number of "
             "batches");
-  EXPECT_THAT(sentence({.limit_test_batches = int64_t{-1}}), HasSubstr("limit_test_batches is -1"));
+  EXPECT_THAT(sentence({.limit_test_batches = -1}), HasSubstr("limit_test_batches is -1"));
   EXPECT_THAT(sentence({.overfit_batches = -0.1}), HasSubstr("overfit_batches is -0.1"));
   EXPECT_THAT(sentence({.val_check_interval = 1.5}), HasSubstr("val_check_interval is 1.5"));
   EXPECT_THAT(sentence({.val_check_interval = 0.5, .check_val_every_n_epoch = std::nullopt}),
@@ -230,7 +230,7 @@ TEST_F(Errors, Options) {
   EXPECT_THAT(sentence({.accumulate_grad_batches = 0}), HasSubstr("accumulate_grad_batches is 0"));
   EXPECT_THAT(sentence({.gradient_clip_val = NAN}), HasSubstr("gradient_clip_val is nan"));
   EXPECT_THAT(sentence({.deterministic = "maybe"}), HasSubstr("true, false or \"warn\""));
-  EXPECT_THAT(sentence({.devices = int64_t{2}}), HasSubstr("devices is 2, but only one device"));
+  EXPECT_THAT(sentence({.devices = 2}), HasSubstr("devices is 2, but only one device"));
   EXPECT_THAT(sentence({.devices = "0,1"}), HasSubstr("devices is \"0,1\""));
   EXPECT_THAT(sentence({.callbacks = {nullptr}}), HasSubstr("callbacks has one that is null"));
   EXPECT_THAT(error_of([] { Trainer trainer({.accelerator = "gpus"}); }),

@@ -94,7 +94,7 @@ TEST_F(Fit, MaxStepsCountsOptimizerSteps) {
 TEST_F(Fit, NothingToDo) {
   for (const TrainerOptions& options :
        {TrainerOptions{.max_epochs = 0}, TrainerOptions{.max_steps = 0},
-        TrainerOptions{.max_epochs = 1, .limit_train_batches = int64_t{0}}}) {
+        TrainerOptions{.max_epochs = 1, .limit_train_batches = 0}}) {
     fit(options, 5);
     EXPECT_THAT(module_->batches, IsEmpty());
     EXPECT_EQ(trainer_->state().status, TrainerState::Status::finished);
@@ -139,15 +139,15 @@ TEST_F(Fit, ValidationSchedule) {
     return module_->validated_at;
   };
   EXPECT_THAT(at(1.0, 1, 1), ElementsAre(10));
-  EXPECT_THAT(at(int64_t{3}, 1, 1), ElementsAre(3, 6, 9));
+  EXPECT_THAT(at(3, 1, 1), ElementsAre(3, 6, 9));
   EXPECT_THAT(at(0.25, 1, 1), ElementsAre(2, 4, 6, 8, 10));
   EXPECT_THAT(at(0.3, 1, 1), ElementsAre(3, 6, 9));
-  EXPECT_THAT(at(int64_t{4}, std::nullopt, 2), ElementsAre(4, 8, 12, 16, 20));
+  EXPECT_THAT(at(4, std::nullopt, 2), ElementsAre(4, 8, 12, 16, 20));
   EXPECT_THAT(at(0.5, 2, 2), ElementsAre(15, 20));
   EXPECT_THAT(at(1.0, 2, 4), ElementsAre(20, 40));
   EXPECT_THAT(at(std::chrono::seconds(0), 1, 1), ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9, 10));
   EXPECT_THAT(at(std::chrono::hours(1), 1, 1), IsEmpty());
-  EXPECT_THAT(error_of([&] { at(int64_t{11}, 1, 1); }),
+  EXPECT_THAT(error_of([&] { at(11, 1, 1); }),
               HasSubstr("val_check_interval is 11 batches, but an epoch has only 10"));
 }
 
@@ -172,12 +172,12 @@ TEST_F(Fit, Limits) {
     fit({.max_epochs = 1, .limit_train_batches = limit}, 10, -1, 0);
     return static_cast<int64_t>(module_->batches.size());
   };
-  EXPECT_EQ(batches(int64_t{1}), 1);
+  EXPECT_EQ(batches(1), 1);
   EXPECT_EQ(batches(1.0), 10);
   EXPECT_EQ(batches(0.25), 2);
   EXPECT_EQ(batches(0.29), 2);
   EXPECT_EQ(batches(0.99), 9);
-  EXPECT_EQ(batches(int64_t{99}), 10);
+  EXPECT_EQ(batches(99), 10);
   EXPECT_THAT(
       error_of([&] { batches(0.05); }),
       HasSubstr("limit_train_batches is 0.05 of 10 batches, which is less than one; give at "
@@ -213,7 +213,7 @@ TEST_F(Fit, FastDevRun) {
                          .callbacks = {callback<EarlyStopping>({.monitor = "never logged"})},
                          .fast_dev_run = 2,
                          .max_epochs = 9,
-                         .limit_train_batches = int64_t{0},
+                         .limit_train_batches = 0,
                          .check_val_every_n_epoch = 5}));
   const auto module = std::make_shared<Line>();
   module->on_step = [](Line& self, const Batch&, int64_t, const torch::Tensor& loss) {
@@ -230,7 +230,7 @@ TEST_F(Fit, FastDevRun) {
 TEST_F(Fit, OverfitBatchesSeesTheSameOnes) {
   course::InMemoryLoader shuffled(torch::arange(8, torch::kFloat32).view({8, 1}), torch::zeros({8}),
                                   {.batch_size = 2, .shuffle = true});
-  Trainer trainer(quiet({.max_epochs = 2, .overfit_batches = int64_t{2}}));
+  Trainer trainer(quiet({.max_epochs = 2, .overfit_batches = 2}));
   const auto module = std::make_shared<Line>();
   std::vector<float> seen;
   module->on_step = [&](Line&, const Batch& batch, int64_t, const torch::Tensor&) {

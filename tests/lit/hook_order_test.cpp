@@ -450,7 +450,7 @@ TEST_F(HookOrder, ManualOptimizationWithTwoOptimizers) {
 }
 
 TEST_F(HookOrder, AccumulationStepsOncePerWindow) {
-  make({.limit_val_batches = int64_t{0}, .accumulate_grad_batches = 3}, 5);
+  make({.limit_val_batches = 0, .accumulate_grad_batches = 3}, 5);
   trainer_->fit(module_, data_);
   const std::string zero = "cb.on_before_zero_grad lm.on_before_zero_grad lm.optimizer_zero_grad ";
   const std::string backward =
@@ -469,7 +469,7 @@ TEST_F(HookOrder, AccumulationStepsOncePerWindow) {
 }
 
 TEST_F(HookOrder, AnEarlyStop) {
-  make({.max_epochs = 3, .limit_val_batches = int64_t{0}}, 1);
+  make({.max_epochs = 3, .limit_val_batches = 0}, 1);
   struct Stop : Callback {
     void on_train_epoch_end(Trainer& trainer, LightningModule&) override {
       trainer.should_stop = true;

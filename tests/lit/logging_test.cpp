@@ -111,7 +111,7 @@ TEST_F(Logging, UnevenBatchesAreWarnedOfOnce) {
   const auto loader = std::make_shared<testing::ListLoader>(
       std::vector<Batch>(3, Batch{torch::ones({2, 1}), torch::ones({3})}));
   module_->on_step = log_value({.on_epoch = true});
-  Trainer trainer(with_logger({.max_epochs = 1, .limit_val_batches = int64_t{0}}));
+  Trainer trainer(with_logger({.max_epochs = 1, .limit_val_batches = 0}));
   trainer.fit(module_, loader);
   EXPECT_THAT(messages_.warnings, ElementsAre(HasSubstr("different first dimensions")));
 }
@@ -184,7 +184,7 @@ TEST_F(Logging, StandAloneEvaluationReturnsItsScores) {
   EXPECT_THAT(logger_->of("v"), ElementsAre(Pair(2, 2))) << "at the count of all steps";
   module_->on_validation = nullptr;
   EXPECT_THAT(trainer.validate(module_, numbers(3)), ElementsAre(Scores{}));
-  Trainer none(quiet({.limit_val_batches = int64_t{0}}));
+  Trainer none(quiet({.limit_val_batches = 0}));
   EXPECT_TRUE(none.validate(module_, numbers(3)).empty());
 }
 

@@ -62,8 +62,9 @@ TEST(Step11, NanStopsAtOnceAndIsNeverTheBest) {
 }
 
 TEST(Step11, NanInTheFirstEpochLeavesNoBest) {
-  EXPECT_EQ(watch({5, 0}, {NAN}).reason,
-            "stopped: the loss is not finite; no epoch was of any use, the weights are as they were");
+  EXPECT_EQ(
+      watch({5, 0}, {NAN}).reason,
+      "stopped: the loss is not finite; no epoch was of any use, the weights are as they were");
 }
 
 TEST(Step11, RunningOutOfEpochsIsAReasonToo) {

@@ -22,6 +22,7 @@ double seconds() {
 
 }  // namespace
 
+// region run
 void FitLoop::run(const Loaders& train, const Loaders& val) {
   given_ = train;
   validation_.use(val);
@@ -47,6 +48,7 @@ void FitLoop::run(const Loaders& train, const Loaders& val) {
   }
   calls_.on_train_end();
 }
+// endregion
 
 // A few batches of validation before any training, so that a mistake there is not found after an
 // hour. What it logs and draws at random leaves no trace.

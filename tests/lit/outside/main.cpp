@@ -7,6 +7,7 @@
 #include "lit/callbacks/early_stopping.h"
 #include "lit/trainer.h"
 
+// region module
 class LineFit : public lit::LightningModule {
  public:
   LineFit() { line_ = register_module("line", torch::nn::Linear(1, 1)); }
@@ -24,8 +25,10 @@ class LineFit : public lit::LightningModule {
  private:
   torch::nn::Linear line_{nullptr};
 };
+// endregion
 
 int main() {
+  // region fit
   torch::manual_seed(0);
   const auto x = torch::linspace(-1, 1, 64).unsqueeze(1);
   const course::InMemoryLoader loader(x, 3 * x - 1, {.batch_size = 8, .shuffle = true});
@@ -35,6 +38,7 @@ int main() {
                             {.monitor = "loss_epoch", .stopping_threshold = 1e-6})},
                         .max_epochs = 100});
   trainer.fit(module, loader);
+  // endregion
   std::cout << "slope " << std::round(module->parameters()[0].item<float>() * 100) / 100
             << ", intercept " << std::round(module->parameters()[1].item<float>() * 100) / 100
             << '\n';
