@@ -97,8 +97,7 @@ TEST_F(EarlyStop, StateGoesOnWhereItWas) {
 
 TEST_F(EarlyStop, ChecksAfterValidationWhereThatIsNotOnceAnEpoch) {
   const auto stopping = callback<EarlyStopping>({.monitor = "v", .patience = 2});
-  Trainer trainer(
-      quiet({.callbacks = {stopping}, .max_epochs = 5, .val_check_interval = 2}));
+  Trainer trainer(quiet({.callbacks = {stopping}, .max_epochs = 5, .val_check_interval = 2}));
   const auto module = std::make_shared<Line>();
   module->on_validation = [](Line& self, const Batch&, int64_t, int64_t) { self.log("v", 1.0); };
   trainer.fit(module, numbers(10), numbers(1));
@@ -225,7 +224,7 @@ TEST_F(Bar, OnATerminalItIsRedrawnByTheClock) {
   const auto draws = static_cast<size_t>(std::count(text.begin(), text.end(), '\r'));
   EXPECT_GE(draws, 5U);
   EXPECT_LE(draws, 25U);
-  EXPECT_THAT(text, HasSubstr("loss=20.0000"));
+  EXPECT_THAT(text, HasSubstr("20/100  loss=20.0000"));
 }
 
 TEST_F(Bar, OneIsEnough) {

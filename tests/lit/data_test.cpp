@@ -170,6 +170,7 @@ TEST(Prediction, IsCollectedForEachLoader) {
   ASSERT_EQ(predictions[1].size(), 3U);
   EXPECT_EQ(predictions[1][2][0].item<float>(), 3);
   EXPECT_FALSE(predictions[1][2][0].requires_grad());
+  EXPECT_TRUE(trainer.predict(module, numbers(2), {.return_predictions = false}).empty());
   Trainer limited(quiet({.limit_predict_batches = 1}));
   EXPECT_EQ(limited.predict(module, numbers(3))[0].size(), 1U);
 }

@@ -111,6 +111,10 @@ TEST_F(Errors, Losses) {
               HasSubstr("outputs without a loss"));
   EXPECT_THAT(sentence([](Returns& m) { return (m.w - 2).log().sum(); }, true),
               HasSubstr("the loss of batch 0 in epoch 0 is not finite"));
+  // A finite loss whose gradient is none: sqrt at 0, times 0.
+  EXPECT_THAT(sentence([](Returns& m) { return ((m.w - 1) * 0).sqrt().sum() * 0; }, true),
+              HasSubstr("the backward pass of batch 0 in epoch 0 failed: Function 'SqrtBackward0' "
+                        "returned nan values"));
 }
 
 TEST_F(Errors, Loaders) {

@@ -113,7 +113,11 @@ TEST_F(Logging, UnevenBatchesAreWarnedOfOnce) {
   module_->on_step = log_value({.on_epoch = true});
   Trainer trainer(with_logger({.max_epochs = 1, .limit_val_batches = 0}));
   trainer.fit(module_, loader);
-  EXPECT_THAT(messages_.warnings, ElementsAre(HasSubstr("different first dimensions")));
+  EXPECT_EQ(std::count_if(messages_.warnings.begin(), messages_.warnings.end(),
+                          [](const std::string& text) {
+                            return text.find("different first dimensions") != std::string::npos;
+                          }),
+            1);
 }
 
 TEST_F(Logging, Containers) {
@@ -186,6 +190,28 @@ TEST_F(Logging, StandAloneEvaluationReturnsItsScores) {
   EXPECT_THAT(trainer.validate(module_, numbers(3)), ElementsAre(Scores{}));
   Trainer none(quiet({.limit_val_batches = 0}));
   EXPECT_TRUE(none.validate(module_, numbers(3)).empty());
+}
+
+TEST_F(Logging, ResultsArePrintedAsATable) {
+  module_->on_test = [](Line& self, const Batch& batch, int64_t, int64_t) {
+    self.log("loss", batch[0].mean() / 3);
+    self.log("accuracy", 1);
+  };
+  Trainer trainer(quiet());
+  ::testing::internal::CaptureStdout();
+  trainer.test(module_, {numbers(2), numbers(4)});
+  EXPECT_EQ(::testing::internal::GetCapturedStdout(),
+            "Test metric  DataLoader 0  DataLoader 1\n"
+            "───────────  ────────────  ────────────\n"
+            "accuracy                1             1\n"
+            "loss                  0.5      0.833333\n");
+}
+
+TEST_F(Logging, AnIntervalThatNoEpochReaches) {
+  Trainer trainer(with_logger({.max_epochs = 1}));
+  trainer.fit(module_, numbers(3));
+  EXPECT_THAT(messages_.warnings,
+              ::testing::Contains(HasSubstr("3 batches, which is less than log_every_n_steps=50")));
 }
 
 TEST_F(Logging, AMetricCalledStepIsTheStep) {

@@ -12,6 +12,12 @@ int64_t total(int64_t batches) {
   return batches == Trainer::unlimited() ? 0 : batches;  // 0: nobody knows
 }
 
+// "12/938", or "12" where nobody knows how many there are.
+std::string count(int64_t done, int64_t batches) {
+  return std::to_string(done) +
+         (batches == Trainer::unlimited() ? "" : fmt::format("/{}", batches));
+}
+
 }  // namespace
 
 std::string ProgressBar::get_metrics(Trainer& trainer) const {
@@ -31,9 +37,13 @@ void ProgressBar::on_train_epoch_start(Trainer& trainer, LightningModule&) {
 }
 
 void ProgressBar::on_train_batch_end(Trainer& trainer, LightningModule&, const StepOutput&,
-                                     const Batch&, int64_t) {
+                                     const Batch&, int64_t batch_idx) {
   if (train_ == nullptr) return;
-  if (train_->is_due()) train_->note(get_metrics(trainer));
+  if (train_->is_due()) {
+    const std::string metrics = get_metrics(trainer);
+    train_->note(count(batch_idx + 1, trainer.num_training_batches()) +
+                 (metrics.empty() ? "" : "  " + metrics));
+  }
   train_->advance();
 }
 

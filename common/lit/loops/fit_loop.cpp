@@ -34,6 +34,9 @@ void FitLoop::run(const Loaders& train, const Loaders& val) {
   load_train_data();
   if (done()) return;
   validation_.load_if_needed();
+  warn_of_modes();
+  std::optional<torch::autograd::DetectAnomalyGuard> anomaly;
+  if (trainer_.options_.detect_anomaly) anomaly.emplace();
 
   calls_.on_train_start();
   last_validation_ = seconds();
@@ -66,6 +69,17 @@ void FitLoop::sanity_check() {
   trainer_.clear_metrics();
 }
 
+// Lightning leaves modes alone; what is in evaluation mode by mistake is easily overlooked.
+void FitLoop::warn_of_modes() const {
+  int64_t count = 0;
+  for (const auto& part : trainer_.module().modules()) count += part->is_training() ? 0 : 1;
+  if (count == 0) return;
+  warn(
+      fmt::format("{} of the module's parts are in evaluation mode when training starts; call "
+                  "train() before fit() if they should not be",
+                  count));
+}
+
 void FitLoop::load_train_data() {
   const int64_t every = trainer_.options_.reload_dataloaders_every_n_epochs;
   const bool again = every > 0 && trainer_.current_epoch_ - loaded_in_epoch_ >= every;
@@ -86,6 +100,12 @@ void FitLoop::load_train_data() {
   trainer_.num_training_batches_ = trainer_.limited("train", options.limit_train_batches, *loader_);
   const int64_t batches = trainer_.num_training_batches_;
   fetcher_ = Fetcher(loader_, batches);
+  if (!trainer_.loggers_.empty() && batches < options.log_every_n_steps) {
+    warn(fmt::format(
+        "an epoch has {} batches, which is less than log_every_n_steps={}; set it lower "
+        "to see the steps of every epoch",
+        batches, options.log_every_n_steps));
+  }
 
   // After how many batches validation runs.
   val_check_batches_ = Trainer::unlimited();
@@ -259,7 +279,16 @@ void FitLoop::run_closure() {
   }
   if (!has_loss) return;
   calls_.on_before_backward(output_.loss);
-  calls_.module(Hook::backward, [&](LightningModule& module) { module.backward(output_.loss); });
+  try {
+    calls_.module(Hook::backward, [&](LightningModule& module) { module.backward(output_.loss); });
+  } catch (const course::Error&) {
+    throw;
+  } catch (const std::exception& error) {  // libtorch's, of the anomaly mode
+    if (!trainer_.options_.detect_anomaly) throw;
+    const std::string what = error.what();
+    throw Error(fmt::format("the backward pass of batch {} in epoch {} failed: {}", batch_idx_,
+                            trainer_.current_epoch_, what.substr(0, what.find('\n'))));
+  }
   calls_.on_after_backward();
 }
 

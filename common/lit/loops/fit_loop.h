@@ -33,6 +33,7 @@ class FitLoop {
  private:
   // Each is a part of run(), in the order in which they are there.
   void sanity_check();
+  void warn_of_modes() const;
   bool done();
   void run_epoch();
   bool epoch_is_over();

@@ -11,7 +11,7 @@
 
 namespace lit {
 
-std::vector<std::vector<Batch>> PredictionLoop::run(const Loaders& given) {
+std::vector<std::vector<Batch>> PredictionLoop::run(const Loaders& given, bool keep) {
   const Loaders loaders = trainer_.request_loaders(Hook::predict_dataloader, given);
   if (loaders.empty()) {
     throw Error(
@@ -40,7 +40,8 @@ std::vector<std::vector<Batch>> PredictionLoop::run(const Loaders& given) {
               &LightningModule::on_predict_epoch_start);
   std::vector<std::vector<Batch>> predictions;
   for (size_t i = 0; i < loaders.size(); ++i) {
-    predictions.push_back(run_loader(loaders[i], batches[i], static_cast<int64_t>(i)));
+    auto outputs = run_loader(loaders[i], batches[i], static_cast<int64_t>(i), keep);
+    if (keep) predictions.push_back(std::move(outputs));
   }
   calls_.both(Hook::on_predict_epoch_end, &Callback::on_predict_epoch_end,
               &LightningModule::on_predict_epoch_end);
@@ -51,7 +52,7 @@ std::vector<std::vector<Batch>> PredictionLoop::run(const Loaders& given) {
 }
 
 std::vector<Batch> PredictionLoop::run_loader(const std::shared_ptr<Loader>& loader,
-                                              int64_t batches, int64_t dataloader_idx) {
+                                              int64_t batches, int64_t dataloader_idx, bool keep) {
   std::vector<Batch> predictions;
   Fetcher fetcher(loader, batches);
   loader->begin_epoch(0);
@@ -67,7 +68,7 @@ std::vector<Batch> PredictionLoop::run_loader(const std::shared_ptr<Loader>& loa
     });
     calls_.both(Hook::on_predict_batch_end, &Callback::on_predict_batch_end,
                 &LightningModule::on_predict_batch_end, outputs, batch, batch_idx, dataloader_idx);
-    predictions.push_back(outputs.to(torch::kCPU));
+    if (keep) predictions.push_back(outputs.to(torch::kCPU));
   }
   return predictions;
 }

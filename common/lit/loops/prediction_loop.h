@@ -13,12 +13,12 @@ class PredictionLoop {
  public:
   PredictionLoop(Trainer& trainer, HookCalls& calls) : trainer_(trainer), calls_(calls) {}
 
-  /// @returns for each loader the outputs of its batches, on the CPU
-  std::vector<std::vector<Batch>> run(const Loaders& given);
+  /// @returns for each loader the outputs of its batches, on the CPU; nothing unless `keep`
+  std::vector<std::vector<Batch>> run(const Loaders& given, bool keep);
 
  private:
   std::vector<Batch> run_loader(const std::shared_ptr<Loader>& loader, int64_t batches,
-                                int64_t dataloader_idx);
+                                int64_t dataloader_idx, bool keep);
 
   Trainer& trainer_;
   HookCalls& calls_;

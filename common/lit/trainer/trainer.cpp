@@ -237,19 +237,22 @@ std::vector<Scores> Trainer::evaluate(Fn fn, ModuleRef module, DataModuleRef dat
   return scores;
 }
 
-std::vector<std::vector<Batch>> Trainer::predict(ModuleRef module, Loaders dataloaders) {
-  return predict_with(std::move(module), {}, dataloaders);
+std::vector<std::vector<Batch>> Trainer::predict(ModuleRef module, Loaders dataloaders,
+                                                 PredictOptions options) {
+  return predict_with(std::move(module), {}, dataloaders, options);
 }
-std::vector<std::vector<Batch>> Trainer::predict(ModuleRef module, DataModuleRef datamodule) {
-  return predict_with(std::move(module), std::move(datamodule), {});
+std::vector<std::vector<Batch>> Trainer::predict(ModuleRef module, DataModuleRef datamodule,
+                                                 PredictOptions options) {
+  return predict_with(std::move(module), std::move(datamodule), {}, options);
 }
 
 std::vector<std::vector<Batch>> Trainer::predict_with(ModuleRef module, DataModuleRef data,
-                                                      const Loaders& loaders) {
+                                                      const Loaders& loaders,
+                                                      PredictOptions options) {
   std::vector<std::vector<Batch>> predictions;
   enter(Fn::predict, std::move(module), std::move(data), [&] {
     state_.stage = Stage::predicting;
-    predictions = predict_loop_->run(loaders);
+    predictions = predict_loop_->run(loaders, options.return_predictions);
   });
   return predictions;
 }
@@ -362,6 +365,13 @@ void Trainer::check_configuration(Fn fn) const {
       break;
     case Fn::none:
       break;
+  }
+  for (const Hook hook : {Hook::on_before_batch_transfer, Hook::transfer_batch_to_device,
+                          Hook::on_after_batch_transfer}) {
+    if (data_.hooks().has(hook) && has.has(hook)) {
+      warn(fmt::format("module and data module both have a {}(); the data module's is called",
+                       lit::name_of(hook)));
+    }
   }
   if (fn != Fn::fit || module().automatic_optimization) return;
   if (options_.gradient_clip_val && *options_.gradient_clip_val > 0) {

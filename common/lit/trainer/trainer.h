@@ -44,6 +44,11 @@ struct EvaluateOptions {
   bool verbose = true;  ///< print a table of the results
 };
 
+struct PredictOptions {
+  /// false: nothing is kept, for callbacks that write each batch away.
+  bool return_predictions = true;
+};
+
 /// Runs a LightningModule. What it does, in which order and when it stops is Lightning's, described
 /// hook by hook in common/lit/README.md; `loops/fit_loop.cpp` is training, top to bottom.
 ///
@@ -80,8 +85,10 @@ class Trainer {
                            EvaluateOptions options = {});
 
   /// The predictions of every batch of every loader, on the CPU.
-  std::vector<std::vector<Batch>> predict(ModuleRef module, Loaders dataloaders = {});
-  std::vector<std::vector<Batch>> predict(ModuleRef module, DataModuleRef datamodule);
+  std::vector<std::vector<Batch>> predict(ModuleRef module, Loaders dataloaders = {},
+                                          PredictOptions options = {});
+  std::vector<std::vector<Batch>> predict(ModuleRef module, DataModuleRef datamodule,
+                                          PredictOptions options = {});
 
   /// Set to true, from any hook, it ends fit after the batch (once min_epochs and min_steps are
   /// reached).
@@ -178,7 +185,7 @@ class Trainer {
   std::vector<Scores> evaluate(Fn fn, ModuleRef module, DataModuleRef data, const Loaders& loaders,
                                EvaluateOptions options);
   std::vector<std::vector<Batch>> predict_with(ModuleRef module, DataModuleRef data,
-                                               const Loaders& loaders);
+                                               const Loaders& loaders, PredictOptions options);
   void fit_with(ModuleRef module, DataModuleRef data, const Loaders& train, const Loaders& val);
 
   // Loaders of a stage: those that were given, else the data module's, else the module's.
