@@ -46,6 +46,7 @@ ProgressOutput ProgressOutput::standard() {
 
 ProgressBar::ProgressBar(std::string label, int64_t total, std::string unit, ProgressOutput output)
     : label_(std::move(label)), unit_(std::move(unit)), total_(total), output_(output) {
+  if (output_.takes_signals) guard_.emplace();
   start_ = output_.seconds();
   next_draw_ = start_ + (output_.terminal.interactive ? kFirstDraw : kPlainLine);
 }

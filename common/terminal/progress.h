@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -17,6 +18,8 @@ struct ProgressOutput {
   std::ostream* stream;
   Terminal terminal;
   double (*seconds)();  ///< a clock that never goes back
+  /// Do Ctrl-C and SIGTERM wait for advance()? false: they are somebody else's business.
+  bool takes_signals = true;
 
   /// std::cout, standard_output() and the steady clock.
   static ProgressOutput standard();
@@ -30,8 +33,9 @@ struct ProgressOutput {
 ///
 /// On a terminal one line with bar, percentage, rate and time left is redrawn at most ten times a
 /// second, first after 0.2 s. In a pipe nothing is written before finish(), but for a plain line
-/// about every 10 s. While a bar is alive Ctrl-C and SIGTERM wait for the next advance(), which
-/// throws Interrupted: the loop ends between two batches, and not in the middle of one.
+/// about every 10 s. While a bar is alive (that takes signals) Ctrl-C and SIGTERM wait for the next
+/// advance(), which throws Interrupted: the loop ends between two batches, and not in the middle of
+/// one.
 class ProgressBar {
  public:
   /// @param total what advance() will sum up to; 0 if nobody knows (then there is no bar and no
@@ -48,7 +52,7 @@ class ProgressBar {
   /// @throws Interrupted after Ctrl-C
   void advance(int64_t n = 1) {
     done_ += n;
-    throw_if_interrupted();
+    if (guard_) throw_if_interrupted();
     if (output_.seconds() >= next_draw_) draw();
   }
   /// Will the next advance() draw? For text that is dear to make.
@@ -64,7 +68,7 @@ class ProgressBar {
   void draw();
   std::string line(double now) const;
 
-  InterruptGuard guard_;
+  std::optional<InterruptGuard> guard_;
   std::string label_, unit_, note_;
   int64_t total_ = 0, done_ = 0;
   ProgressOutput output_;

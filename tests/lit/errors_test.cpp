@@ -1,7 +1,9 @@
 // Bad input: one sentence, one family of exceptions, and a Trainer whose state says what happened.
 #include <csignal>
+#include <sstream>
 
 #include "lit/callbacks/early_stopping.h"
+#include "lit/callbacks/progress_bar.h"
 #include "testing.h"
 
 namespace lit {
@@ -275,7 +277,12 @@ TEST_F(Errors, CtrlC) {
 TEST_F(Errors, SignalsCanBeLeftToTheHost) {
   static volatile std::sig_atomic_t heard = 0;
   const auto before = std::signal(SIGINT, [](int) { heard = 1; });
-  Trainer trainer(quiet({.max_epochs = 1}));
+  std::ostringstream stream;
+  auto options = quiet({.callbacks = {std::make_shared<ProgressBar>(course::ProgressOutput{
+                            &stream, {.interactive = false, .width = 80}, [] { return 0.0; }})},
+                        .max_epochs = 1});
+  options.enable_progress_bar = true;
+  Trainer trainer(options);
   trainer.handle_signals(false);
   const auto module = std::make_shared<Line>();
   module->on_step = [](Line&, const Batch&, int64_t idx, const torch::Tensor&) {

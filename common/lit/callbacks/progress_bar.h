@@ -15,7 +15,9 @@ namespace lit {
 class ProgressBar : public Callback {
  public:
   explicit ProgressBar(course::ProgressOutput output = course::ProgressOutput::standard())
-      : output_(output) {}
+      : output_(output) {
+    output_.takes_signals = false;  // the Trainer sees to them, unless it was told not to
+  }
 
   /// The text behind the bar: the trainer's progress_bar_metrics. Override it to show more.
   virtual std::string get_metrics(Trainer& trainer) const;
