@@ -405,6 +405,51 @@ TEST_F(Fit, FrozenPartsStayInEvaluationMode) {
   EXPECT_FALSE(module->b->is_training());
 }
 
+TEST_F(Fit, DeterminismHoldsForTheTimeOfARun) {
+  at::Context& context = at::globalContext();
+  const auto inside = [&](TrainerOptions options) {
+    std::string seen;
+    options.max_epochs = 1;
+    Trainer trainer(quiet(std::move(options)));
+    const auto module = std::make_shared<Line>();
+    module->on_step = [&](Line&, const Batch&, int64_t, const torch::Tensor&) {
+      seen = std::string(context.deterministicAlgorithms() ? "deterministic" : "free") +
+             (context.deterministicAlgorithmsWarnOnly() ? ", warns" : "") +
+             (context.benchmarkCuDNN() ? ", benchmark" : "");
+    };
+    trainer.fit(module, numbers(1));
+    EXPECT_FALSE(context.deterministicAlgorithms() || context.benchmarkCuDNN());
+    return seen;
+  };
+  EXPECT_EQ(inside({}), "free");
+  EXPECT_EQ(inside({.deterministic = true}), "deterministic");
+  EXPECT_EQ(inside({.deterministic = "warn"}), "deterministic, warns");
+  EXPECT_EQ(inside({.deterministic = true, .benchmark = true}), "deterministic, benchmark");
+  EXPECT_EQ(inside({.benchmark = true}), "free, benchmark");
+}
+
+TEST_F(Fit, ModulesAndDataModulesMeetInTheTransferHooks) {
+  class Halves : public Line {
+   public:
+    Batch on_after_batch_transfer(Batch batch, int64_t) override { return batch[0] / 2; }
+  };
+  class Doubles : public LightningDataModule {
+   public:
+    Loaders train_dataloader() override { return numbers(1); }
+    Batch on_after_batch_transfer(Batch batch, int64_t) override { return batch[0] * 2; }
+  };
+  const auto weight = [](const auto& data) {
+    Trainer trainer(quiet({.max_epochs = 1}));
+    const auto module = std::make_shared<Halves>();
+    trainer.fit(module, data);
+    return module->weight();
+  };
+  EXPECT_FLOAT_EQ(weight(numbers(1)), 1 - 0.1 * 0.5);
+  EXPECT_FLOAT_EQ(weight(std::make_shared<Doubles>()), 1 - 0.1 * 2);
+  EXPECT_THAT(messages_.warnings,
+              ::testing::Contains(HasSubstr("both have a on_after_batch_transfer()")));
+}
+
 TEST_F(Fit, EstimatedSteppingBatches) {
   const auto estimate = [](TrainerOptions options) {
     int64_t steps = 0;
