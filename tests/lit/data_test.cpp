@@ -81,7 +81,7 @@ TEST_P(Resume, ALoaderOfTorchGoesOnInTheSameOrder) {
   contents(*whole->next());
   const course::Dict state = whole->state_dict();
   EXPECT_EQ(state.at("position").as_int(), 2);
-  const torch::Tensor stream = detail::generator_state();
+  const torch::Tensor stream = generator_state(torch::kCPU);
   const auto expected = rest_of(*whole);
   ASSERT_EQ(expected.size(), 2U);
   whole->begin_epoch(2);
@@ -89,9 +89,9 @@ TEST_P(Resume, ALoaderOfTorchGoesOnInTheSameOrder) {
 
   torch::manual_seed(99);
   const auto again = shuffled(GetParam());
-  detail::set_generator_state(stream);  // a resumed run puts its random streams back
+  set_generator_state(torch::kCPU, stream);  // a resumed run puts its random streams back
   again->load_state_dict(state);
-  EXPECT_TRUE(torch::equal(detail::generator_state(), stream)) << "loading draws nothing";
+  EXPECT_TRUE(torch::equal(generator_state(torch::kCPU), stream)) << "loading draws nothing";
   again->begin_epoch(1);
   EXPECT_EQ(rest_of(*again), expected);
   again->begin_epoch(2);
@@ -108,6 +108,18 @@ TEST(LoaderOfTorch, StateOfOtherDataIsRefused) {
   state.set("position", 3);
   EXPECT_THAT(error_of([&] { other->load_state_dict(state); }),
               HasSubstr("a loader was to go on behind batch 3, but has only 2"));
+}
+
+TEST(LoaderOfTorch, ShufflesWhereItsSamplerDoes) {
+  EXPECT_TRUE(shuffled(0)->shuffles());
+  const auto ordered =
+      loader(torch::data::make_data_loader<torch::data::samplers::SequentialSampler>(
+          Counting(2).map(torch::data::transforms::Stack<>()), 1));
+  EXPECT_FALSE(ordered->shuffles());
+  const testing::Messages quietly;
+  Trainer trainer(quiet({.max_epochs = 1, .overfit_batches = 1}));
+  EXPECT_THAT(error_of([&] { trainer.fit(std::make_shared<Line>(), shuffled(0)); }),
+              HasSubstr("a loader shuffles and has no unshuffled()"));
 }
 
 TEST(LoaderOfTorch, AnEpochCutShortIsFinishedQuietly) {

@@ -462,6 +462,17 @@ TEST_F(Fit, EstimatedSteppingBatches) {
     return steps;
   };
   EXPECT_EQ(estimate({.max_epochs = 3}), 15);
+  // What it is for: a scheduler that has to know its end.
+  const auto module = std::make_shared<Line>();
+  const auto loader = numbers(5);
+  Trainer trainer(quiet({.max_epochs = 3}));
+  int64_t steps = 0;
+  module->configure = [&](const std::shared_ptr<torch::optim::SGD>& sgd) {
+    steps = trainer.estimated_stepping_batches();
+    return Optimizers(sgd);
+  };
+  trainer.fit(module, loader);
+  EXPECT_EQ(steps, 15);
   EXPECT_EQ(estimate({.max_epochs = 3, .accumulate_grad_batches = 2}), 9);
   EXPECT_EQ(estimate({.max_epochs = 3, .max_steps = 7}), 7);
 }

@@ -116,7 +116,7 @@ EarlyStopping::Decision EarlyStopping::evaluate(double current) {
             fmt::format("Stopping threshold reached: {} = {} {} {}. Signaling Trainer to stop.",
                         monitor, current, sign, *options_.stopping_threshold)};
   }
-  if (options_.divergence_threshold && better(-current, -*options_.divergence_threshold)) {
+  if (options_.divergence_threshold && better(*options_.divergence_threshold, current)) {
     return {true, Reason::divergence_threshold,
             fmt::format("Divergence threshold reached: {} = {} {} {}. Signaling Trainer to stop.",
                         monitor, current, minimize_ ? ">" : "<", *options_.divergence_threshold)};

@@ -1,24 +1,18 @@
 // Timer: ends a fit when its time is up.
 #include "lit/callbacks/timer.h"
 
+#include "lit/core/clock.h"
 #include "lit/core/messages.h"
 #include "lit/trainer/trainer.h"
 
 namespace lit {
-namespace {
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-}  // namespace
 
 double Timer::time_elapsed() const {
-  return before_ + (start_ < 0 ? 0 : now() - start_);
+  return before_ + (start_ < 0 ? 0 : steady_seconds() - start_);
 }
 
 void Timer::on_train_start(Trainer&, LightningModule&) {
-  start_ = now();
+  start_ = steady_seconds();
 }
 
 void Timer::on_train_batch_end(Trainer& trainer, LightningModule&, const StepOutput&, const Batch&,

@@ -1,9 +1,5 @@
-// Where batches come from: the in-memory loader's adapter, and the generator of libtorch.
+// Where batches come from: the in-memory loader's adapter.
 #include "lit/core/loader.h"
-
-#include <ATen/CPUGeneratorImpl.h>
-
-#include <mutex>
 
 namespace lit {
 namespace {
@@ -59,19 +55,4 @@ std::shared_ptr<Loader> loader(course::InMemoryLoader in_memory) {
   return std::make_shared<InMemory>(std::move(in_memory));
 }
 
-namespace detail {
-
-torch::Tensor generator_state() {
-  at::Generator generator = at::detail::getDefaultCPUGenerator();
-  const std::lock_guard<std::mutex> lock(generator.mutex());
-  return generator.get_state();
-}
-
-void set_generator_state(const torch::Tensor& state) {
-  at::Generator generator = at::detail::getDefaultCPUGenerator();
-  const std::lock_guard<std::mutex> lock(generator.mutex());
-  generator.set_state(state);
-}
-
-}  // namespace detail
 }  // namespace lit

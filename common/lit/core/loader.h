@@ -2,7 +2,9 @@
 // class of your own.
 #pragma once
 
+#include <torch/data/dataloader.h>
 #include <torch/data/example.h>
+#include <torch/data/samplers/random.h>
 
 #include <algorithm>
 #include <concepts>
@@ -16,6 +18,7 @@
 
 #include "data/in_memory_loader.h"
 #include "lit/core/batch.h"
+#include "lit/core/random_state.h"
 #include "serialize/value.h"
 
 namespace lit {
@@ -60,7 +63,6 @@ inline Batch to_batch(torch::data::TensorExample example) {
   return {{"data", std::move(example.data)}};
 }
 inline Batch to_batch(const std::vector<torch::Tensor>& tensors) {
-  Batch batch;
   std::vector<Batch::Item> items;
   for (const auto& tensor : tensors) items.push_back({"", tensor});
   return Batch(std::move(items));
@@ -118,21 +120,31 @@ class Loaders {
 
 namespace detail {
 
-/// The state of libtorch's global generator on the CPU, uint8.
-torch::Tensor generator_state();
-void set_generator_state(const torch::Tensor& state);
+template <typename DataLoader>
+constexpr bool kShuffles = false;
+template <typename Dataset>
+constexpr bool
+    kShuffles<torch::data::StatelessDataLoader<Dataset, torch::data::samplers::RandomSampler>> =
+        true;
 
 template <typename DataLoader>
 class TorchLoader : public Loader {
+  using Iterator = std::decay_t<decltype(std::declval<DataLoader&>().begin())>;
+  static_assert(
+      requires(Iterator & iterator) { to_batch(*iterator); },
+      "this loader yields no tensors: map its data set with Stack<>(), or overload "
+      "lit::to_batch()");
+
  public:
   TorchLoader(std::unique_ptr<DataLoader> loader, std::optional<int64_t> batches)
       : loader_(std::move(loader)), batches_(batches) {}
 
   std::optional<int64_t> batches() const override { return batches_; }
+  bool shuffles() const override { return kShuffles<DataLoader>; }
   void begin_epoch(int64_t) override {
     if (std::exchange(resumed_, false)) return;
     finish();
-    generator_ = generator_state();
+    generator_ = generator_state(torch::kCPU);
     next_.emplace(loader_->begin());
     position_ = 0;
   }
@@ -148,8 +160,8 @@ class TorchLoader : public Loader {
     return {{"generator", generator_}, {"position", position_}};
   }
   void load_state_dict(const course::Dict& state) override {
-    const torch::Tensor now = generator_state();
-    set_generator_state(state.at("generator").as_tensor());
+    const torch::Tensor now = generator_state(torch::kCPU);
+    set_generator_state(torch::kCPU, state.at("generator").as_tensor());
     begin_epoch(0);
     for (int64_t skip = state.at("position").as_int(); skip > 0; --skip) {
       if (!next()) {
@@ -157,7 +169,7 @@ class TorchLoader : public Loader {
                     ", but has only " + std::to_string(position_) + "; are its data the same?");
       }
     }
-    set_generator_state(now);
+    set_generator_state(torch::kCPU, now);
     resumed_ = true;
   }
 
@@ -171,7 +183,7 @@ class TorchLoader : public Loader {
 
   std::unique_ptr<DataLoader> loader_;
   std::optional<int64_t> batches_;
-  std::optional<std::decay_t<decltype(std::declval<DataLoader&>().begin())>> next_;
+  std::optional<Iterator> next_;
   torch::Tensor generator_;
   int64_t position_ = 0;
   bool resumed_ = false;

@@ -115,12 +115,15 @@ std::vector<Scores> EvaluationLoop::run(int64_t at_most) {
   trainer_.update_metrics(/*on_step=*/true);
   trainer_.results_on_step_ = false;
   calls_.both(names.epoch_end, names.cb_epoch_end, names.lm_epoch_end);
-  std::vector<Scores> scores = finish_epoch();
+  log_epoch();
+  // In fit nobody asks for them, and a device would have to be waited for.
+  std::vector<Scores> result;
+  if (trainer_.state_.fn != TrainerState::Fn::fit) result = scores();
   calls_.both(names.end, names.cb_end, names.lm_end);
   calls_.module(names.model_train, [&](LightningModule& module) { (module.*names.do_train)(); });
   trainer_.update_metrics(/*on_step=*/false);
   results.reset();
-  return scores;
+  return result;
 }
 
 void EvaluationLoop::run_loader(size_t index, int64_t batches) {
@@ -166,20 +169,24 @@ void EvaluationLoop::log_step(size_t loader) {
   trainer_.send(std::move(metrics), step, /*with_epoch=*/false);
 }
 
-// What was logged for the epoch, to the loggers in one row, and as the result of the entry point.
-std::vector<Scores> EvaluationLoop::finish_epoch() {
+// What was logged for the epoch, to the loggers in one row.
+void EvaluationLoop::log_epoch() {
   trainer_.update_metrics(/*on_step=*/false);
-  std::vector<Scores> scores(loaders_.size());
-  if (trainer_.sanity_checking()) return scores;
+  if (trainer_.sanity_checking()) return;
   Metrics logged;
   results.collect(/*on_step=*/false, /*training=*/false, {.logged = &logged});
   trainer_.send(std::move(logged), trainer_.batches_that_stepped_, /*with_epoch=*/true);
+}
+
+// The same as numbers, for each loader.
+std::vector<Scores> EvaluationLoop::scores() const {
+  std::vector<Scores> scores(loaders_.size());
   for (size_t i = 0; i < scores.size(); ++i) {
     Metrics metrics;  // of the epoch as a whole, and of this loader
-    results.collect(/*on_step=*/false, /*training=*/false, {.callback = &metrics}, -1);
-    if (loaders_.size() > 1) {
-      results.collect(/*on_step=*/false, /*training=*/false, {.callback = &metrics},
-                      static_cast<int64_t>(i));
+    const Results::Sinks sinks{.callback = &metrics};
+    results.collect(/*on_step=*/false, /*training=*/false, sinks, -1);
+    if (scores.size() > 1) {
+      results.collect(/*on_step=*/false, /*training=*/false, sinks, static_cast<int64_t>(i));
     }
     for (const auto& [name, value] : metrics) scores[i].emplace(name, value.value());
   }

@@ -30,7 +30,7 @@ class EvaluationLoop {
   bool has_loaders() const { return !loaded_ || !loaders_.empty(); }
 
   /// @param at_most  batches of each loader: for the sanity check
-  /// @returns what was logged for the epoch, for each loader; empty if there was no batch at all
+  /// @returns what was logged for the epoch, for each loader; empty in fit, or without any batch
   std::vector<Scores> run(int64_t at_most);
 
   /// Counts the batches that step metrics are logged under from 0 again.
@@ -45,7 +45,8 @@ class EvaluationLoop {
   void run_loader(size_t index, int64_t batches);
   void run_batch(Batch batch, int64_t batch_idx, int64_t dataloader_idx);
   void log_step(size_t loader);
-  std::vector<Scores> finish_epoch();
+  void log_epoch();
+  std::vector<Scores> scores() const;
 
   Trainer& trainer_;
   HookCalls& calls_;

@@ -21,10 +21,9 @@ class Fetcher {
     ahead_is_needed_ = !loader_->batches();
   }
 
-  /// The loader has been told of its epoch. @param first  batches handed out before (after
-  /// resuming)
-  void begin(int64_t first = 0) {
-    count_ = first;
+  /// The loader has been told of its epoch.
+  void begin() {
+    count_ = 0;
     ahead_.reset();
     over_ = false;
   }

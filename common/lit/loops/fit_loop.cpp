@@ -4,29 +4,20 @@
 #include <spdlog/fmt/fmt.h>
 #include <torch/torch.h>
 
-#include <chrono>
 #include <cmath>
 
+#include "lit/core/clock.h"
 #include "lit/core/messages.h"
+#include "lit/core/random_state.h"
 #include "lit/error.h"
 #include "lit/loops/evaluation_loop.h"
-#include "lit/trainer/random_state.h"
 #include "terminal/interrupt.h"
 
 namespace lit {
-namespace {
-
-double seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-}  // namespace
 
 // region run
-void FitLoop::run(const Loaders& train, const Loaders& val) {
-  given_ = train;
-  validation_.use(val);
-  loader_ = nullptr;
+void FitLoop::run() {
+  told_of_minimum_ = false;
   sanity_check();
   trainer_.state_.stage = TrainerState::Stage::training;
   trainer_.results_ = &results;
@@ -39,7 +30,7 @@ void FitLoop::run(const Loaders& train, const Loaders& val) {
   if (trainer_.options_.detect_anomaly) anomaly.emplace();
 
   calls_.on_train_start();
-  last_validation_ = seconds();
+  last_validation_ = steady_seconds();
   while (!done()) {
     load_train_data();  // again, if it is time to
     calls_.on_train_epoch_start();
@@ -52,6 +43,12 @@ void FitLoop::run(const Loaders& train, const Loaders& val) {
   calls_.on_train_end();
 }
 // endregion
+
+void FitLoop::use(const Loaders& train, const Loaders& val) {
+  given_ = train;
+  loader_ = nullptr;
+  validation_.use(val);
+}
 
 // A few batches of validation before any training, so that a mistake there is not found after an
 // hour. What it logs and draws at random leaves no trace.
@@ -171,7 +168,7 @@ void FitLoop::run_epoch() {
     run_batch(std::move(*batch));
     if (skip_rest_) break;
     if (validation_is_due()) validate();
-    trainer_.update_lr_schedulers("step", /*plateau=*/true, batch_idx_);
+    update_lr_schedulers("step", /*plateau=*/true);
     if (!accumulating()) ++trainer_.batches_that_stepped_;
   }
 }
@@ -204,7 +201,7 @@ void FitLoop::run_batch(Batch given) {
   if (calls_.on_train_batch_start(batch, batch_idx_) == -1) {
     skip_rest_ = true;
     trainer_.is_last_batch_ = true;
-    trainer_.update_lr_schedulers("epoch", /*plateau=*/false, batch_idx_);
+    update_lr_schedulers("epoch", /*plateau=*/false);
     trainer_.batch_ = nullptr;
     return;
   }
@@ -217,9 +214,9 @@ void FitLoop::run_batch(Batch given) {
     });
     if (outputs.loss.defined()) outputs.loss = outputs.loss.detach();
   }
-  trainer_.update_lr_schedulers("step", /*plateau=*/false, batch_idx_);
+  update_lr_schedulers("step", /*plateau=*/false);
   if (trainer_.is_last_batch_) {
-    trainer_.update_lr_schedulers("epoch", /*plateau=*/false, batch_idx_);
+    update_lr_schedulers("epoch", /*plateau=*/false);
   }
   calls_.on_train_batch_end(outputs, batch, batch_idx_);
   log_step();
@@ -322,7 +319,7 @@ bool FitLoop::validation_is_due() const {
   if (every && (trainer_.current_epoch_ + 1) % *every != 0) return false;
   if (trainer_.should_stop && may_stop()) return true;
   if (const auto* span = std::get_if<Duration>(&options.val_check_interval)) {
-    return seconds() - last_validation_ >= span->seconds();
+    return steady_seconds() - last_validation_ >= span->seconds();
   }
   if (val_check_batches_ == Trainer::unlimited()) return trainer_.is_last_batch_;
   return ((every ? batch_idx_ : total_batch_idx_) + 1) % val_check_batches_ == 0;
@@ -340,7 +337,43 @@ void FitLoop::validate() {
   trainer_.state_.stage = TrainerState::Stage::training;
   trainer_.results_ = &results;
   trainer_.results_on_step_ = true;
-  last_validation_ = seconds();
+  last_validation_ = steady_seconds();
+}
+
+// Those that are due: by `interval`, and of the kind that steps by a metric or not.
+void FitLoop::update_lr_schedulers(std::string_view interval, bool plateau) {
+  if (trainer_.schedulers_.empty() || !trainer_.module().automatic_optimization) return;
+  const bool by_step = interval == "step";
+  if (by_step && accumulating()) return;
+  const int64_t count = by_step ? batch_idx_ : trainer_.current_epoch_;
+  for (const LRSchedulerConfig& config : trainer_.schedulers_) {
+    const bool due = config.interval == interval && config.scheduler->needs_metric() == plateau &&
+                     (count + 1) % config.frequency == 0;
+    if (!due) continue;
+    std::optional<double> metric;
+    if (plateau) {
+      const Metrics& metrics = trainer_.callback_metrics();
+      const auto found = metrics.find(config.monitor);
+      if (found == metrics.end()) {
+        std::string known;
+        for (const auto& [name, value] : metrics) known += " " + name;
+        const std::string text =
+            fmt::format("a scheduler steps by the metric {}, which is not there; logged so far:{}",
+                        config.monitor, known.empty() ? " nothing" : known);
+        if (config.strict) {
+          throw Error(text +
+                      "; if it is logged more seldom than the scheduler steps, set its "
+                      "frequency");
+        }
+        warn(text);
+        continue;
+      }
+      metric = found->second.value();
+    }
+    calls_.module(Hook::lr_scheduler_step, [&](LightningModule& module) {
+      module.lr_scheduler_step(*config.scheduler, metric);
+    });
+  }
 }
 
 // What was logged in this batch, to the loggers, if it is time.
@@ -359,7 +392,7 @@ void FitLoop::log_step() {
 void FitLoop::finish_epoch() {
   trainer_.update_metrics(/*on_step=*/false);
   if (trainer_.is_last_batch_) {
-    trainer_.update_lr_schedulers("epoch", /*plateau=*/true, batch_idx_);
+    update_lr_schedulers("epoch", /*plateau=*/true);
   }
   Metrics metrics;
   results.collect(/*on_step=*/false, /*training=*/true, {.logged = &metrics});

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "lit/core/logging.h"
 #include "lit/core/step_output.h"
@@ -21,12 +22,12 @@ class FitLoop {
   FitLoop(Trainer& trainer, HookCalls& calls, EvaluationLoop& validation)
       : trainer_(trainer), calls_(calls), validation_(validation) {}
 
-  /// @param train, val  loaders that fit() was given; empty ones are requested
-  void run(const Loaders& train, const Loaders& val);
+  /// Loaders that fit() was given; empty ones are requested when they are needed.
+  void use(const Loaders& train, const Loaders& val);
+  void run();
 
   /// The train loader, requested if it is not there yet.
   void load_train_data();
-  void reset_data() { loader_ = nullptr; }
 
   Results results;
 
@@ -42,6 +43,7 @@ class FitLoop {
   void run_closure();
   bool validation_is_due() const;
   void validate();
+  void update_lr_schedulers(std::string_view interval, bool plateau);
   void log_step();
   void finish_epoch();
 

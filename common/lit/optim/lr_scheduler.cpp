@@ -102,8 +102,10 @@ std::vector<double> ReduceLROnPlateau::get_lr() const {
 }
 
 bool ReduceLROnPlateau::is_better(double metric) const {
-  const double by = options_.relative ? best_ * options_.threshold : options_.threshold;
-  return options_.minimize ? metric < best_ - by : metric > best_ + by;
+  const double sign = options_.minimize ? -1 : 1;
+  const double bar = options_.relative ? best_ * (1 + sign * options_.threshold)
+                                       : best_ + sign * options_.threshold;
+  return options_.minimize ? metric < bar : metric > bar;
 }
 
 void ReduceLROnPlateau::step() {
@@ -112,10 +114,7 @@ void ReduceLROnPlateau::step() {
 
 void ReduceLROnPlateau::step(double metric) {
   ++last_epoch_;
-  const bool first = !(best_ < std::numeric_limits<double>::infinity() &&
-                       best_ > -std::numeric_limits<double>::infinity());
-  // infinity * threshold - infinity is no number; nothing was seen yet, so anything is better.
-  if (first ? metric == metric : is_better(metric)) {
+  if (is_better(metric)) {
     best_ = metric;
     bad_epochs_ = 0;
   } else {

@@ -39,6 +39,10 @@ const char* name_of(TrainerState::Fn fn) {
   return "none";
 }
 
+bool is_zero(const Limit& limit) {
+  return std::visit([](auto number) { return number == 0; }, limit);
+}
+
 // deterministic and benchmark, for the time of a run.
 class Determinism {
  public:
@@ -194,9 +198,11 @@ void Trainer::fit(ModuleRef module, DataModuleRef datamodule) {
 void Trainer::fit_with(ModuleRef module, DataModuleRef data, const Loaders& train,
                        const Loaders& val) {
   should_stop = false;
+  fit_loop_->use(train,
+                 val);  // now: configure_optimizers() may ask for estimated_stepping_batches()
   enter(Fn::fit, std::move(module), std::move(data), [&] {
     const torch::AutoGradMode gradients(true);
-    fit_loop_->run(train, val);
+    fit_loop_->run();
   });
 }
 
@@ -500,7 +506,6 @@ void Trainer::fail(const std::exception& error) {
   state_.status = Status::interrupted;
   batch_ = nullptr;
   dataloader_idx_ = -1;
-  // As torch.nn.Module, libtorch's holds references: the arguments are passed on as they are.
   calls_->callbacks(Hook::on_exception, &Callback::on_exception, error);
   if (data_.data_module() != nullptr) {
     calls_->data_module(Hook::on_exception,
@@ -535,8 +540,7 @@ Loaders Trainer::request_loaders(Hook hook, const Loaders& given) {
     loaders = calls_->module(hook, from);
   }
   std::vector<std::shared_ptr<Loader>> all(loaders.begin(), loaders.end());
-  const bool overfits = options_.overfit_batches != Limit(0.0) &&
-                        options_.overfit_batches != Limit(int64_t{0}) &&
+  const bool overfits = !is_zero(options_.overfit_batches) &&
                         (hook == Hook::train_dataloader || hook == Hook::val_dataloader);
   for (auto& loader : all) {
     if (loader == nullptr)
@@ -652,42 +656,6 @@ void Trainer::manual_backward(const torch::Tensor& loss) {
   calls_->on_before_backward(loss);
   calls_->module(Hook::backward, [&](LightningModule& module) { module.backward(loss); });
   calls_->on_after_backward();
-}
-
-void Trainer::update_lr_schedulers(const std::string& interval, bool plateau, int64_t batch_idx) {
-  if (schedulers_.empty() || !module().automatic_optimization) return;
-  const bool by_step = interval == "step";
-  const bool accumulating =
-      (batch_idx + 1) % options_.accumulate_grad_batches != 0 && !is_last_batch_;
-  if (by_step && accumulating) return;
-  const int64_t count = by_step ? batch_idx : current_epoch_;
-  for (const LRSchedulerConfig& config : schedulers_) {
-    const bool due = config.interval == interval && config.scheduler->needs_metric() == plateau &&
-                     (count + 1) % config.frequency == 0;
-    if (!due) continue;
-    std::optional<double> metric;
-    if (plateau) {
-      const auto found = callback_metrics().find(config.monitor);
-      if (found == callback_metrics_.end()) {
-        std::string known;
-        for (const auto& [name, value] : callback_metrics_) known += " " + name;
-        const std::string text =
-            fmt::format("a scheduler steps by the metric {}, which is not there; logged so far:{}",
-                        config.monitor, known.empty() ? " nothing" : known);
-        if (config.strict) {
-          throw Error(text +
-                      "; if it is logged more seldom than the scheduler steps, set its "
-                      "frequency");
-        }
-        warn(text);
-        continue;
-      }
-      metric = found->second.value();
-    }
-    calls_->module(Hook::lr_scheduler_step, [&](LightningModule& module) {
-      module.lr_scheduler_step(*config.scheduler, metric);
-    });
-  }
 }
 
 // --- Logging ----------------------------------------------------------------------------------

@@ -199,7 +199,6 @@ class Trainer {
   // Steps.
   void step_optimizer(LightningOptimizer& optimizer, const Closure& closure);
   void manual_backward(const torch::Tensor& loss);
-  void update_lr_schedulers(const std::string& interval, bool plateau, int64_t batch_idx);
 
   // Logging.
   void log(const std::string& name, const LogValue& value, const LogOptions& options);

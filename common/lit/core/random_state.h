@@ -1,9 +1,13 @@
-// libtorch's random streams, kept over something that shall leave no trace in them.
+// libtorch's random streams: where they stand, and kept over something that shall leave no trace.
 #pragma once
 
 #include <torch/types.h>
 
 namespace lit {
+
+/// The state of libtorch's default generator on a device, uint8 on the CPU.
+torch::Tensor generator_state(torch::Device device);
+void set_generator_state(torch::Device device, const torch::Tensor& state);
 
 /// Puts the generators of the CPU and of `device` back where they were when it goes.
 class KeepRandomState {
