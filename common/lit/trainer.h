@@ -7,4 +7,5 @@
 #include "lit/core/loader.h"
 #include "lit/core/module.h"
 #include "lit/error.h"
+#include "lit/optim/schedulers.h"
 #include "lit/trainer/trainer.h"

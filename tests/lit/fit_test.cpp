@@ -113,7 +113,9 @@ TEST_F(Fit, AThousandEpochsUnlessSomethingIsSaid) {
 TEST_F(Fit, MaxTimeEndsIt) {
   fit({.max_time = std::chrono::milliseconds(50)}, 2, -1, 0);
   EXPECT_GT(trainer_->global_step(), 0);
-  EXPECT_THAT(messages_.infos, ElementsAre("Time limit reached. Signaling Trainer to stop."));
+  EXPECT_THAT(
+      messages_.infos,
+      ElementsAre("Time limit reached. Elapsed time is 0:00:00. Signaling Trainer to stop."));
   EXPECT_THROW(Duration("1:2"), Error);
   EXPECT_EQ(Duration("01:02:03:04").seconds(), ((24 + 2) * 60 + 3) * 60 + 4);
 }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "lit/core/messages.h"
+#include "lit/metrics/metric.h"
 
 namespace lit {
 namespace {
@@ -144,6 +145,35 @@ void Results::log(Hook hook, const std::string& name, int64_t loader, const LogV
   known.weight += weight;
 }
 
+void Results::log(Hook hook, const std::string& name, int64_t loader,
+                  std::shared_ptr<Metric> metric, const LogOptions& options) {
+  Entry& known = entry(hook, name, loader, options);
+  if (known.metric != nullptr && known.metric != metric) {
+    throw Error("log(\"" + name + "\") was given two metrics in one epoch; give each its own name");
+  }
+  known.metric = std::move(metric);
+}
+
+void Results::reset() {
+  for (const Entry& entry : entries_) {
+    if (entry.metric != nullptr) entry.metric->reset();
+  }
+  entries_.clear();
+}
+
+// None: a metric that has only been updated has no value of a step.
+std::optional<LogValue> Results::value_of(const Entry& entry, bool on_step) {
+  if (entry.metric == nullptr) return on_step ? entry.last : reduced(entry);
+  const torch::Tensor value = on_step ? entry.metric->last_value() : entry.metric->compute();
+  if (!value.defined()) return std::nullopt;
+  if (value.numel() != 1) {
+    throw Error("log(\"" + entry.name + "\") was given a metric with a value of shape " +
+                c10::str(value.sizes()) +
+                ", but what is logged is one number; set its average, or log its elements");
+  }
+  return LogValue(value);
+}
+
 LogValue Results::reduced(const Entry& entry) {
   if (entry.options.reduce_fx != Reduce::mean) return entry.sum;
   if (entry.sum.tensor().defined()) return entry.sum.tensor() / entry.weight;
@@ -155,7 +185,9 @@ void Results::collect(bool on_step, bool training, const Sinks& sinks,
   for (const Entry& entry : entries_) {
     if (loader && entry.loader != *loader) continue;
     if (!(on_step ? *entry.options.on_step : *entry.options.on_epoch)) continue;
-    const LogValue value = on_step ? entry.last : reduced(entry);
+    const std::optional<LogValue> found = value_of(entry, on_step);
+    if (!found) continue;
+    const LogValue& value = *found;
     const std::string& name = on_step ? entry.step_name : entry.epoch_name;
     if (sinks.callback != nullptr && (training || !on_step)) {
       sinks.callback->insert_or_assign(entry.bare_name, value);

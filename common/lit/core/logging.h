@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +15,8 @@
 #include "lit/core/hooks.h"
 
 namespace lit {
+
+class Metric;
 
 /// How the values of an epoch become one.
 enum class Reduce { mean, sum, min, max };
@@ -69,6 +72,10 @@ class Results {
   /// @param batch   for the weight of a mean; nullptr: it counts as one sample
   void log(Hook hook, const std::string& name, int64_t loader, const LogValue& value,
            const LogOptions& options, const Batch* batch);
+  /// A metric, which sums up by itself: its step value is that of its last forward(), its epoch
+  /// value what it computes, and reset() resets it.
+  void log(Hook hook, const std::string& name, int64_t loader, std::shared_ptr<Metric> metric,
+           const LogOptions& options);
 
   /// Where the values of one moment go. All are optional.
   struct Sinks {
@@ -82,7 +89,7 @@ class Results {
   void collect(bool on_step, bool training, const Sinks& sinks,
                std::optional<int64_t> loader = std::nullopt) const;
 
-  void reset() { entries_.clear(); }
+  void reset();
   bool empty() const { return entries_.empty(); }
 
  private:
@@ -96,9 +103,11 @@ class Results {
     LogValue last;
     LogValue sum;
     int64_t weight = -1;  // -1: nothing was summed up yet
+    std::shared_ptr<Metric> metric = nullptr;
   };
   Entry& entry(Hook hook, const std::string& name, int64_t loader, const LogOptions& options);
   static LogValue reduced(const Entry& entry);
+  static std::optional<LogValue> value_of(const Entry& entry, bool on_step);
 
   std::vector<Entry> entries_;
 };

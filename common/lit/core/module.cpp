@@ -7,6 +7,7 @@
 
 #include "lit/core/messages.h"
 #include "lit/error.h"
+#include "lit/metrics/collection.h"
 #include "lit/trainer/trainer.h"
 
 namespace lit {
@@ -17,6 +18,13 @@ namespace {
   throw Error("the module has no " + step +
               "(); override it. (If it has one, and was passed as a "
               "base class: override overridden_hooks() as well, so that it is known.)");
+}
+
+void warn_of_log_without_trainer(const std::string& name) {
+  static bool told = false;
+  if (!std::exchange(told, true)) {
+    warn("log(\"" + name + "\") was called on a module without a Trainer, and does nothing");
+  }
 }
 
 }  // namespace
@@ -104,10 +112,19 @@ void LightningModule::lr_scheduler_step(LRScheduler& scheduler, std::optional<do
 void LightningModule::log(const std::string& name, const LogValue& value,
                           const LogOptions& options) {
   if (trainer_ != nullptr) return trainer_->log(name, value, options);
-  static bool told = false;
-  if (!std::exchange(told, true)) {
-    warn("log(\"" + name + "\") was called on a module without a Trainer, and does nothing");
-  }
+  warn_of_log_without_trainer(name);
+}
+
+void LightningModule::log_metric(const std::string& name, const std::shared_ptr<Metric>& metric,
+                                 const LogOptions& options) {
+  if (trainer_ != nullptr) return trainer_->log(name, metric, options);
+  warn_of_log_without_trainer(name);
+}
+
+void LightningModule::log_metrics(const std::shared_ptr<MetricCollection>& metrics,
+                                  const LogOptions& options) {
+  if (metrics == nullptr) throw Error("log_dict() was given a MetricCollection that is null");
+  for (const auto& [name, metric] : metrics->items()) log_metric(name, metric, options);
 }
 
 void LightningModule::log_dict(const std::vector<std::pair<std::string, LogValue>>& values,

@@ -3,6 +3,7 @@
 
 #include <torch/nn/module.h>
 
+#include <concepts>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -24,6 +25,8 @@ namespace lit {
 
 class Callback;
 class Logger;
+class Metric;
+class MetricCollection;
 class Trainer;
 
 /// How gradients are made smaller: their common 2-norm to at most the value, or each number to
@@ -162,6 +165,19 @@ class LightningModule : public torch::nn::Module {
   void log_dict(const std::vector<std::pair<std::string, LogValue>>& values,
                 const LogOptions& options = {});
 
+  /// Logs a metric that is registered in this module: for a step the value of its last forward(),
+  /// for the epoch what it computes; then it is reset. reduce_fx and batch_size do not matter.
+  /// @throws Error as above, for a metric that is not registered, or one of several numbers
+  template <std::derived_from<Metric> M>
+  void log(const std::string& name, const std::shared_ptr<M>& metric,
+           const LogOptions& options = {}) {
+    log_metric(name, metric, options);
+  }
+  template <std::same_as<MetricCollection> M>
+  void log_dict(const std::shared_ptr<M>& metrics, const LogOptions& options = {}) {
+    log_metrics(metrics, options);
+  }
+
   /// Keeps `hparams` for loggers and checkpoints; keys of a second call are added to the first's.
   void save_hyperparameters(const course::Dict& hparams);
   const course::Dict& hparams() const { return hparams_; }
@@ -207,6 +223,10 @@ class LightningModule : public torch::nn::Module {
 
  private:
   friend class Trainer;
+  void log_metric(const std::string& name, const std::shared_ptr<Metric>& metric,
+                  const LogOptions& options);
+  void log_metrics(const std::shared_ptr<MetricCollection>& metrics, const LogOptions& options);
+
   course::Dict hparams_;
   Trainer* trainer_ = nullptr;
   std::vector<std::pair<torch::Tensor, bool>> toggled_;
@@ -237,6 +257,8 @@ HookSet overridden_hooks() {
   LIT_OVERRIDDEN(on_before_batch_transfer)
   LIT_OVERRIDDEN(transfer_batch_to_device)
   LIT_OVERRIDDEN(on_after_batch_transfer)
+  LIT_OVERRIDDEN(optimizer_step)
+  LIT_OVERRIDDEN(optimizer_zero_grad)
 #undef LIT_OVERRIDDEN
   return hooks;
 }

@@ -379,13 +379,10 @@ void FitLoop::update_lr_schedulers(std::string_view interval, bool plateau) {
 // What was logged in this batch, to the loggers, if it is time.
 void FitLoop::log_step() {
   if (accumulating() || trainer_.loggers_.empty()) return;
-  const int64_t every = trainer_.options_.log_every_n_steps;
-  const int64_t step = trainer_.batches_that_stepped_;
-  const bool due = every > 0 && ((step + 1) % every == 0 || trainer_.should_stop);
-  if (!due && !trainer_.fast_dev_run()) return;
+  if (!trainer_.should_update_logs()) return;
   Metrics metrics;
   results.collect(/*on_step=*/true, /*training=*/true, {.logged = &metrics});
-  trainer_.send(std::move(metrics), step, /*with_epoch=*/true);
+  trainer_.send(std::move(metrics), trainer_.batches_that_stepped_, /*with_epoch=*/true);
 }
 
 // Behind all hooks of the epoch's end: what they have logged is there for a plateau scheduler.

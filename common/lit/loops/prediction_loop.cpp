@@ -12,7 +12,8 @@
 namespace lit {
 
 std::vector<std::vector<Batch>> PredictionLoop::run(const Loaders& given, bool keep) {
-  const Loaders loaders = trainer_.request_loaders(Hook::predict_dataloader, given);
+  loaders_ = trainer_.request_loaders(Hook::predict_dataloader, given);
+  const Loaders& loaders = loaders_;
   if (loaders.empty()) {
     throw Error(
         "predict has no loader; give it one, or a data module, or let the module have a "

@@ -15,6 +15,7 @@ class PredictionLoop {
 
   /// @returns for each loader the outputs of its batches, on the CPU; nothing unless `keep`
   std::vector<std::vector<Batch>> run(const Loaders& given, bool keep);
+  const Loaders& loaders() const { return loaders_; }
 
  private:
   std::vector<Batch> run_loader(const std::shared_ptr<Loader>& loader, int64_t batches,
@@ -22,6 +23,7 @@ class PredictionLoop {
 
   Trainer& trainer_;
   HookCalls& calls_;
+  Loaders loaders_;
 };
 
 }  // namespace lit

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "lit/callbacks/gradient_accumulation_scheduler.h"
 #include "lit/callbacks/model_summary.h"
 #include "lit/callbacks/progress_bar.h"
 #include "lit/callbacks/timer.h"
@@ -17,6 +18,7 @@
 #include "lit/loops/fit_loop.h"
 #include "lit/loops/hook_calls.h"
 #include "lit/loops/prediction_loop.h"
+#include "lit/metrics/metric.h"
 #include "terminal/interrupt.h"
 #include "terminal/table.h"
 
@@ -300,6 +302,7 @@ void Trainer::attach(Fn fn, ModuleRef module, DataModuleRef data) {
   hook_ = Hook::none;
   batch_ = nullptr;
   dataloader_idx_ = -1;
+  logged_parts_.clear();
   clear_metrics();
 }
 
@@ -316,8 +319,9 @@ void Trainer::detach() {
 }
 
 void Trainer::resolve_epoch_limits() {
-  const bool has_end =
-      options_.max_epochs || options_.max_steps >= 0 || find_callback<Timer>() != nullptr;
+  const auto timer = find_callback<Timer>();
+  const bool has_end = options_.max_epochs || options_.max_steps >= 0 ||
+                       (timer != nullptr && timer->options().duration);
   if (!has_end) {
     warn("neither max_epochs, max_steps nor max_time was given; training ends after 1000 epochs");
   }
@@ -457,6 +461,11 @@ void Trainer::check_optimizers() const {
       throw Error(
           "configure_optimizers() returned a scheduler that steps by a metric, without the name of "
           "one; set its monitor, as in {.scheduler = plateau, .monitor = \"val_loss\"}");
+    }
+    if (config.scheduler->total_steps() && config.interval == "epoch") {
+      warn(fmt::format(
+          "{} counts batches, but is stepped once an epoch; set the interval of its config to step",
+          class_name(*config.scheduler)));
     }
     const bool is_ours = std::any_of(optimizers_.begin(), optimizers_.end(), [&](const auto& one) {
       return one.optimizer() == config.scheduler->optimizer();
@@ -619,15 +628,26 @@ Batch Trainer::transfer(Batch batch, int64_t dataloader_idx) {
   return batch;
 }
 
+void Trainer::set_accumulate_grad_batches(int64_t batches) {
+  TrainerOptions changed = options_;
+  changed.accumulate_grad_batches = batches;
+  check(changed);
+  options_ = std::move(changed);
+}
+
 int64_t Trainer::estimated_stepping_batches() {
   if (max_epochs_ < 0 && options_.max_steps < 0) return unlimited();
   fit_loop_->load_train_data();
   if (num_training_batches_ == unlimited()) {
     return options_.max_steps >= 0 ? options_.max_steps : unlimited();
   }
-  const int64_t n = options_.accumulate_grad_batches;
-  const int64_t steps = (num_training_batches_ + n - 1) / n * std::max<int64_t>(max_epochs_, 1);
   if (max_epochs_ < 0) return options_.max_steps;
+  const auto accumulation = find_callback<GradientAccumulationScheduler>();
+  int64_t steps = 0;
+  for (int64_t epoch = 0; epoch < max_epochs_; ++epoch) {
+    const int64_t n = accumulation ? accumulation->factor(epoch) : accumulate_grad_batches();
+    steps += (num_training_batches_ + n - 1) / n;
+  }
   return options_.max_steps >= 0 ? std::min(steps, options_.max_steps) : steps;
 }
 
@@ -661,6 +681,35 @@ void Trainer::manual_backward(const torch::Tensor& loss) {
 // --- Logging ----------------------------------------------------------------------------------
 
 void Trainer::log(const std::string& name, const LogValue& value, const LogOptions& options) {
+  const LogOptions settled = settle(name, options);
+  results_->log(hook_, name, dataloader_idx_, value, settled, batch_);
+}
+
+// A metric that is not a part of the module stays on the CPU when the module moves, and nobody
+// would know whose it is.
+void Trainer::log(const std::string& name, const std::shared_ptr<Metric>& metric,
+                  const LogOptions& options) {
+  const LogOptions settled = settle(name, options);
+  if (logged_parts_.count(metric.get()) == 0) {
+    std::string known;
+    for (const auto& part : module().named_modules()) {
+      if (dynamic_cast<const Metric*>(part.value().get()) == nullptr) continue;
+      logged_parts_.insert(part.value().get());
+      known += " " + part.key();
+    }
+    if (logged_parts_.count(metric.get()) == 0) {
+      throw Error(fmt::format(
+          "log(\"{}\") was given a metric that {}; the module's metrics are:{}", name,
+          metric == nullptr ? "is null"
+                            : "is not a part of the module: make it one by register_module()",
+          known.empty() ? " none" : known));
+    }
+  }
+  results_->log(hook_, name, dataloader_idx_, metric, settled);
+}
+
+// The options of a log() in the hook that runs now.
+LogOptions Trainer::settle(const std::string& name, const LogOptions& options) const {
   const LogRule rule = log_rule(hook_);
   if (!rule.allowed || state_.status != Status::running) {
     throw Error(
@@ -684,7 +733,7 @@ void Trainer::log(const std::string& name, const LogValue& value, const LogOptio
                     "leave it out, or set add_dataloader_idx to false",
                     name));
   }
-  results_->log(hook_, name, dataloader_idx_, value, settled, batch_);
+  return settled;
 }
 
 void Trainer::update_metrics(bool on_step) {
@@ -718,6 +767,22 @@ void Trainer::clear_metrics() {
   callback_metrics_.clear();
   logged_metrics_.clear();
   progress_bar_metrics_.clear();
+}
+
+bool Trainer::should_update_logs() const {
+  const int64_t every = options_.log_every_n_steps;
+  return every > 0 && ((batches_that_stepped_ + 1) % every == 0 || should_stop);
+}
+
+void Trainer::log_metrics(const Metrics& metrics, int64_t step, bool for_monitors) {
+  if (for_monitors) {
+    for (const auto& [name, value] : metrics) callback_metrics_.insert_or_assign(name, value);
+  }
+  send(metrics, step, /*with_epoch=*/false);
+}
+
+bool Trainer::predict_loader_shuffles(int64_t dataloader_idx) const {
+  return predict_loop_->loaders()[static_cast<size_t>(dataloader_idx)]->shuffles();
 }
 
 // One row for the loggers. A metric that is called "step" is the step.

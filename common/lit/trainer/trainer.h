@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -122,6 +123,10 @@ class Trainer {
   const std::vector<int64_t>& num_test_batches() const { return num_test_batches_; }
   const std::vector<int64_t>& num_predict_batches() const { return num_predict_batches_; }
   static constexpr int64_t unlimited() { return std::numeric_limits<int64_t>::max(); }
+  /// Batches whose gradients are summed up for one step. It can be set while fit runs, from
+  /// on_train_epoch_start. @throws Error for less than 1
+  int64_t accumulate_grad_batches() const { return options_.accumulate_grad_batches; }
+  void set_accumulate_grad_batches(int64_t batches);
   /// Optimizer steps that fit will take in all; unlimited() if nobody knows.
   int64_t estimated_stepping_batches();
 
@@ -130,6 +135,18 @@ class Trainer {
   const Metrics& callback_metrics();
   const Metrics& logged_metrics();
   const Metrics& progress_bar_metrics();
+
+  // For callbacks that have numbers of their own, which are not the module's.
+
+  /// Is this a batch that loggers get (log_every_n_steps)?
+  bool should_update_logs() const;
+  /// Sends numbers to the loggers at once, as they are; `for_monitors`: also into
+  /// callback_metrics().
+  void log_metrics(const Metrics& metrics, int64_t step, bool for_monitors = false);
+  /// Does that loader of predict() shuffle, so that nobody knows which sample is which?
+  bool predict_loader_shuffles(int64_t dataloader_idx) const;
+  /// Does the module's type override that hook?
+  bool is_overridden(Hook hook) const { return module_ && module_->hooks().has(hook); }
 
   LightningModule& module() const;
   const std::shared_ptr<LightningDataModule>& datamodule() const { return data_.data_module(); }
@@ -202,6 +219,9 @@ class Trainer {
 
   // Logging.
   void log(const std::string& name, const LogValue& value, const LogOptions& options);
+  void log(const std::string& name, const std::shared_ptr<Metric>& metric,
+           const LogOptions& options);
+  LogOptions settle(const std::string& name, const LogOptions& options) const;
   void update_metrics(bool on_step);
   void send(Metrics metrics, int64_t step, bool with_epoch);
   void clear_metrics();
@@ -240,6 +260,7 @@ class Trainer {
   Results* results_ = nullptr;    // where log() puts values now
   bool results_on_step_ = true;   // do the containers show step values, or the epoch's?
   Metrics callback_metrics_, logged_metrics_, progress_bar_metrics_;
+  std::set<const torch::nn::Module*> logged_parts_;  // the module's metrics
   std::vector<std::pair<std::shared_ptr<torch::nn::Module>, bool>> modes_;
   bool warned_of_log_ = false;
 };

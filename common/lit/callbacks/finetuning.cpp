@@ -1,0 +1,292 @@
+// BaseFinetuning, BackboneFinetuning: parts of a module that are frozen at first.
+#include "lit/callbacks/finetuning.h"
+
+#include <spdlog/fmt/fmt.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <unordered_set>
+#include <utility>
+
+#include "lit/core/messages.h"
+#include "lit/core/names.h"
+#include "lit/error.h"
+#include "lit/trainer/trainer.h"
+
+namespace lit {
+namespace {
+
+// c10::optional or std::optional, as libtorch's version has it.
+using Momentum =
+    std::remove_cvref_t<decltype(std::declval<torch::nn::BatchNormOptions&>().momentum())>;
+
+// How fast a batch normalisation's running statistics follow; nullptr: it is none.
+Momentum* bn_momentum(torch::nn::Module& module) {
+  if (auto* bn = module.as<torch::nn::BatchNorm1d>()) return &bn->options.momentum();
+  if (auto* bn = module.as<torch::nn::BatchNorm2d>()) return &bn->options.momentum();
+  if (auto* bn = module.as<torch::nn::BatchNorm3d>()) return &bn->options.momentum();
+  return nullptr;
+}
+
+// Each of these modules and of those inside of them, once.
+BaseFinetuning::Modules flattened(const BaseFinetuning::Modules& modules) {
+  BaseFinetuning::Modules all;
+  for (const auto& module : modules) {
+    if (module == nullptr) throw Error("a finetuning callback was given a module that is null");
+    for (const auto& part : module->modules()) {
+      if (std::find(all.begin(), all.end(), part) == all.end()) all.push_back(part);
+    }
+  }
+  return all;
+}
+
+std::unordered_set<const void*> of(const torch::optim::Optimizer& optimizer) {
+  std::unordered_set<const void*> all;
+  for (const auto& group : optimizer.param_groups()) {
+    for (const torch::Tensor& parameter : group.params()) {
+      all.insert(parameter.unsafeGetTensorImpl());
+    }
+  }
+  return all;
+}
+
+// The names under which a module has these parts of it.
+template <typename Named, typename Same>
+std::vector<std::string> names_of(const Named& named, Same&& is_one) {
+  std::vector<std::string> names;
+  for (const auto& item : named) {
+    if (is_one(item.value())) names.push_back(item.key());
+  }
+  return names;
+}
+
+}  // namespace
+
+std::vector<torch::Tensor> BaseFinetuning::trainable(const std::vector<torch::Tensor>& parameters) {
+  std::vector<torch::Tensor> some;
+  for (const torch::Tensor& parameter : parameters) {
+    if (parameter.requires_grad()) some.push_back(parameter);
+  }
+  return some;
+}
+
+void BaseFinetuning::freeze(const Modules& modules, bool train_bn) {
+  for (const auto& part : flattened(modules)) {
+    Momentum* momentum = bn_momentum(*part);
+    const bool trains = momentum != nullptr && train_bn;
+    for (torch::Tensor& parameter : part->parameters(/*recurse=*/false)) {
+      parameter.set_requires_grad(trains);
+    }
+    // Python turns track_running_stats off; in C++ that would turn the statistics' use off, too.
+    if (momentum != nullptr && !train_bn) {
+      stilled_.emplace(part.get(), *momentum ? std::optional<double>(**momentum) : std::nullopt);
+      *momentum = 0.0;
+    }
+  }
+}
+
+void BaseFinetuning::make_trainable(const Modules& modules) {
+  for (const auto& part : flattened(modules)) {
+    for (torch::Tensor& parameter : part->parameters(/*recurse=*/false)) {
+      parameter.set_requires_grad(true);
+    }
+    if (const auto stilled = stilled_.find(part.get()); stilled != stilled_.end()) {
+      *bn_momentum(*part) = stilled->second ? Momentum(*stilled->second) : Momentum();
+      stilled_.erase(stilled);
+    }
+  }
+}
+
+void BaseFinetuning::unfreeze_and_add_param_group(const Modules& modules,
+                                                  torch::optim::Optimizer& optimizer,
+                                                  std::optional<double> lr, double initial_denom_lr,
+                                                  bool train_bn) {
+  make_trainable(modules);
+  const auto known = of(optimizer);
+  std::vector<torch::Tensor> added;
+  int64_t skipped = 0;
+  for (const auto& part : flattened(modules)) {
+    if (bn_momentum(*part) != nullptr && !train_bn) continue;
+    for (const torch::Tensor& parameter : part->parameters(/*recurse=*/false)) {
+      if (known.count(parameter.unsafeGetTensorImpl()) == 0) {
+        added.push_back(parameter);
+      } else {
+        ++skipped;
+      }
+    }
+  }
+  if (skipped > 0) {
+    warn(fmt::format(
+        "{} parameters that are unfrozen are in the optimizer already, and get no new group; in "
+        "configure_optimizers() give it BaseFinetuning::trainable(parameters())",
+        skipped));
+  }
+  if (added.empty()) return;
+  const double first = optimizer.param_groups().front().options().get_lr();
+  add_group(optimizer, std::move(added), lr ? *lr : first / initial_denom_lr);
+}
+
+void BaseFinetuning::add_group(torch::optim::Optimizer& optimizer,
+                               std::vector<torch::Tensor> parameters, double lr) {
+  torch::optim::OptimizerParamGroup group(std::move(parameters),
+                                          optimizer.param_groups().front().options().clone());
+  group.options().set_lr(lr);
+  optimizer.add_param_group(group);
+}
+
+void BaseFinetuning::setup(Trainer& trainer, LightningModule& module, const std::string& stage) {
+  if (stage != "fit") return;
+  freeze_before_training(module);
+  if (trainer.current_epoch() > 0) {
+    restored_ = true;  // a second fit makes its optimizers anew
+  } else if (!restored_) {
+    added_.clear();
+    unfrozen_.clear();
+  }
+}
+
+// After a resume: the groups that came later are there before the optimizer's state is loaded.
+void BaseFinetuning::on_fit_start(Trainer& trainer, LightningModule& module) {
+  if (!std::exchange(restored_, false)) return;
+  Modules unfrozen;
+  for (const auto& part : module.named_modules()) {
+    if (unfrozen_.count(part.key()) != 0) unfrozen.push_back(part.value());
+  }
+  make_trainable(unfrozen);
+  const auto named = module.named_parameters();
+  for (const Group& group : added_) {
+    if (group.optimizer >= static_cast<int64_t>(trainer.optimizers().size())) {
+      throw Error(
+          fmt::format("the checkpoint has parameter groups of {} optimizers, but there are {}",
+                      group.optimizer + 1, trainer.optimizers().size()));
+    }
+    torch::optim::Optimizer& optimizer =
+        *trainer.optimizers()[static_cast<size_t>(group.optimizer)];
+    std::vector<torch::Tensor> parameters;
+    for (const std::string& name : group.parameters) {
+      const torch::Tensor* parameter = named.find(name);
+      if (parameter == nullptr) {
+        throw Error(fmt::format(
+            "the checkpoint has a parameter group with {}, which the module does not have", name));
+      }
+      parameters.push_back(*parameter);
+    }
+    add_group(optimizer, std::move(parameters),
+              optimizer.param_groups().front().options().get_lr());
+  }
+}
+
+void BaseFinetuning::on_train_epoch_start(Trainer& trainer, LightningModule& module) {
+  const auto frozen = [&] {
+    std::set<std::string> names;
+    for (const auto& part : module.named_modules()) {
+      const auto own = part.value()->parameters(/*recurse=*/false);
+      if (stilled_.count(part.value().get()) != 0 ||
+          std::any_of(own.begin(), own.end(), [](const auto& p) { return !p.requires_grad(); })) {
+        names.insert(part.key());
+      }
+    }
+    return names;
+  };
+  const std::set<std::string> before = frozen();
+  for (size_t i = 0; i < trainer.optimizers().size(); ++i) {
+    torch::optim::Optimizer& optimizer = *trainer.optimizers()[i];
+    const size_t groups = optimizer.param_groups().size();
+    finetune_function(module, trainer.current_epoch(), optimizer);
+    for (size_t g = groups; g < optimizer.param_groups().size(); ++g) {
+      const auto& parameters = optimizer.param_groups()[g].params();
+      const auto is_in = [&](const torch::Tensor& one) {
+        return std::any_of(parameters.begin(), parameters.end(),
+                           [&](const auto& other) { return other.is_same(one); });
+      };
+      added_.push_back({static_cast<int64_t>(i), names_of(module.named_parameters(), is_in)});
+    }
+  }
+  const std::set<std::string> after = frozen();
+  std::set_difference(before.begin(), before.end(), after.begin(), after.end(),
+                      std::inserter(unfrozen_, unfrozen_.end()));
+}
+
+course::Dict BaseFinetuning::state_dict() const {
+  course::List groups, unfrozen;
+  for (const Group& group : added_) {
+    course::List names;
+    for (const std::string& name : group.parameters) names.emplace_back(name);
+    groups.emplace_back(course::Dict{{"optimizer", group.optimizer}, {"params", names}});
+  }
+  for (const std::string& name : unfrozen_) unfrozen.emplace_back(name);
+  return {{"internal_optimizer_metadata", groups}, {"unfrozen", unfrozen}};
+}
+
+void BaseFinetuning::load_state_dict(const course::Dict& state) {
+  added_.clear();
+  unfrozen_.clear();
+  for (const course::Value& value : state.at("internal_optimizer_metadata").as_list()) {
+    Group group{value.as_dict().at("optimizer").as_int(), {}};
+    for (const course::Value& name : value.as_dict().at("params").as_list()) {
+      group.parameters.push_back(name.as_string());
+    }
+    added_.push_back(std::move(group));
+  }
+  for (const course::Value& name : state.at("unfrozen").as_list()) {
+    unfrozen_.insert(name.as_string());
+  }
+  restored_ = true;
+}
+
+// --- The backbone -----------------------------------------------------------------------------
+
+namespace {
+
+BaseFinetuning::Modules backbone_of(const LightningModule& module) {
+  const auto children = module.named_children();
+  if (const auto* backbone = children.find("backbone")) return {*backbone};
+  std::string known;
+  for (const auto& child : children) known += " " + child.key();
+  throw Error(
+      fmt::format("BackboneFinetuning needs a part of {} that is registered as \"backbone\"; its "
+                  "parts are:{}",
+                  class_name(module), known.empty() ? " none" : known));
+}
+
+}  // namespace
+
+BackboneFinetuning::BackboneFinetuning(Options options) : options_(std::move(options)) {}
+
+void BackboneFinetuning::freeze_before_training(LightningModule& module) {
+  freeze(backbone_of(module), options_.train_bn);
+}
+
+void BackboneFinetuning::finetune_function(LightningModule& module, int64_t epoch,
+                                           torch::optim::Optimizer& optimizer) {
+  const double main = optimizer.param_groups().front().options().get_lr();
+  if (epoch < options_.unfreeze_backbone_at_epoch) return;
+  if (epoch == options_.unfreeze_backbone_at_epoch) {
+    previous_backbone_lr_ =
+        options_.backbone_initial_lr.value_or(main * options_.backbone_initial_ratio_lr);
+    unfreeze_and_add_param_group(backbone_of(module), optimizer, previous_backbone_lr_,
+                                 options_.initial_denom_lr, options_.train_bn);
+  } else {
+    double next = options_.lambda_func(epoch + 1) * previous_backbone_lr_;
+    if (options_.should_align && next > main) next = main;
+    optimizer.param_groups().back().options().set_lr(next);
+    previous_backbone_lr_ = next;
+  }
+  if (options_.verbose) {
+    info(fmt::format("epoch {}: learning rate {:.12g}, of the backbone {:.12g}", epoch, main,
+                     previous_backbone_lr_));
+  }
+}
+
+course::Dict BackboneFinetuning::state_dict() const {
+  course::Dict state = BaseFinetuning::state_dict();
+  state.set("previous_backbone_lr", previous_backbone_lr_);
+  return state;
+}
+
+void BackboneFinetuning::load_state_dict(const course::Dict& state) {
+  BaseFinetuning::load_state_dict(state);
+  previous_backbone_lr_ = state.at("previous_backbone_lr").as_double();
+}
+
+}  // namespace lit
