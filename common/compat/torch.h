@@ -2,11 +2,13 @@
 #pragma once
 
 #include <ATen/Context.h>
+#include <ATen/core/Tensor.h>
 #include <c10/core/Allocator.h>
 #include <c10/util/Logging.h>
 #include <torch/version.h>
 
 #include <cstdint>
+#include <sstream>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -58,5 +60,18 @@ class QuietLog {
  private:
   std::remove_reference_t<decltype(log_threshold())> kept_ = 2;  // an error, in both
 };
+
+/// Under which an optimizer keeps the state of a parameter: its address, printed up to 2.0.
+template <typename Optimizer>
+auto optimizer_state_key(const Optimizer& optimizer, const at::Tensor& parameter) {
+  using Key = typename std::decay_t<decltype(optimizer.state())>::key_type;
+  if constexpr (std::is_same_v<Key, std::string>) {
+    std::ostringstream text;
+    text << static_cast<const void*>(parameter.unsafeGetTensorImpl());
+    return text.str();
+  } else {
+    return static_cast<Key>(parameter.unsafeGetTensorImpl());
+  }
+}
 
 }  // namespace course::compat

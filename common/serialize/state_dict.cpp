@@ -67,32 +67,64 @@ Value cloned(const Value& value) {
   return value;
 }
 
-void load_state_dict(torch::nn::Module& module, const Dict& state) {
-  const Dict own = state_dict(module);
-  Names missing("missing"), surplus("not in the model"), other("other than in the model");
+namespace {
+
+struct Differences {
+  Names missing{"missing"}, surplus{"not in the model"}, other{"other than in the model"};
+};
+
+Differences compare(const Dict& own, const Dict& state) {
+  Differences found;
   for (const auto& [name, tensor] : own) {
-    const Value* found = state.find(name);
-    if (found == nullptr || !found->is<torch::Tensor>()) {
-      missing.add(name.as_string());
+    const Value* saved = state.find(name);
+    if (saved == nullptr || !saved->is<torch::Tensor>()) {
+      found.missing.add(name.as_string());
       continue;
     }
-    const torch::Tensor& there = found->as_tensor();
+    const torch::Tensor& there = saved->as_tensor();
     const torch::Tensor& here = tensor.as_tensor();
     if (there.sizes() == here.sizes() && there.scalar_type() == here.scalar_type()) continue;
-    other.add(name.as_string() + " (" + describe(there) + " instead of " + describe(here) + ")");
+    found.other.add(name.as_string() + " (" + describe(there) + " instead of " + describe(here) +
+                    ")");
   }
   for (const auto& [name, tensor] : state) {
     if (own.find(name) == nullptr) {
-      surplus.add(name.is<std::string>() ? name.as_string() : name.kind());
+      found.surplus.add(name.is<std::string>() ? name.as_string() : name.kind());
     }
   }
-  const std::string differences = missing.text() + surplus.text() + other.text();
-  if (!differences.empty()) throw Error("the weights are not those of this model" + differences);
+  return found;
+}
+
+[[noreturn]] void refuse(const std::string& differences) {
+  throw Error("the weights are not those of this model" + differences);
+}
+
+void copy(const Dict& own, const Dict& state) {
   const torch::NoGradGuard no_grad;
   for (const auto& [name, tensor] : own) {
+    const Value* saved = state.find(name);
+    if (saved == nullptr || !saved->is<torch::Tensor>()) continue;
     torch::Tensor target = tensor.as_tensor();
-    target.copy_(state.at(name).as_tensor());
+    target.copy_(saved->as_tensor());
   }
+}
+
+}  // namespace
+
+void load_state_dict(torch::nn::Module& module, const Dict& state) {
+  const Dict own = state_dict(module);
+  const Differences found = compare(own, state);
+  const std::string text = found.missing.text() + found.surplus.text() + found.other.text();
+  if (!text.empty()) refuse(text);
+  copy(own, state);
+}
+
+std::string load_matching(torch::nn::Module& module, const Dict& state) {
+  const Dict own = state_dict(module);
+  const Differences found = compare(own, state);
+  if (!found.other.text().empty()) refuse(found.other.text());
+  copy(own, state);
+  return found.missing.text() + found.surplus.text();
 }
 
 }  // namespace course

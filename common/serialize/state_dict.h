@@ -3,6 +3,8 @@
 
 #include <torch/nn/module.h>
 
+#include <string>
+
 #include "serialize/value.h"
 
 namespace course {
@@ -19,5 +21,9 @@ Value cloned(const Value& value);
 /// compared first: when this throws, the module is as it was.
 /// @throws Error that lists what is missing, what is too much, and what has another shape or dtype
 void load_state_dict(torch::nn::Module& module, const Dict& state);
+/// Copies those that are in both. @returns what is missing and what is too much: "; missing: …", or
+/// ""
+/// @throws Error that lists what has another shape or dtype; then the module is as it was
+std::string load_matching(torch::nn::Module& module, const Dict& state);
 
 }  // namespace course

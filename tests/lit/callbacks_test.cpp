@@ -259,7 +259,8 @@ TEST_F(Callbacks, OrderAndReplacement) {
   Trainer trainer({.accelerator = "cpu",
                    .callbacks = {check, a, b},
                    .max_epochs = 0,
-                   .max_time = std::chrono::hours(1)});
+                   .max_time = std::chrono::hours(1),
+                   .enable_checkpointing = false});
   ASSERT_EQ(trainer.callbacks().size(), 6U);
   EXPECT_EQ(trainer.callbacks()[0], a);
   EXPECT_EQ(trainer.callbacks()[1], b);

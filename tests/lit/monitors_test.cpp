@@ -219,7 +219,7 @@ TEST_F(Throughput, CountsBatchesSamplesAndRates) {
   const auto module = std::make_shared<Line>();
   module->on_step = [](auto&&...) { std::this_thread::sleep_for(std::chrono::milliseconds(2)); };
   module->on_validation = [](auto&&...) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    std::this_thread::sleep_for(std::chrono::milliseconds(150));
   };
   TrainerOptions options = with({monitor}, {.max_epochs = 2, .log_every_n_steps = 1});
   options.limit_val_batches = 1.0;
@@ -240,9 +240,9 @@ TEST_F(Throughput, CountsBatchesSamplesAndRates) {
   EXPECT_DOUBLE_EQ(logger_->of("train/device/items_per_sec").back().second, 50 * batches);
   EXPECT_DOUBLE_EQ(logger_->of("train/device/flops_per_sec").back().second, 1e6 * batches);
   EXPECT_DOUBLE_EQ(logger_->of("train/device/mfu").back().second, 1e-6 * batches);
-  // The clock of training stands still while it validates: 60 ms in the first epoch.
+  // The clock of training stands still while it validates: 300 ms in the first epoch.
   const auto times = logger_->of("train/time");
-  EXPECT_LT(times[4].second - times[3].second, .050);
+  EXPECT_LT(times[4].second - times[3].second, .2);
   // At the batches so far, the sanity check's not among them.
   EXPECT_EQ(logger_->steps_of("validate/samples"), (std::vector<int64_t>{1, 2, 3, 4}));
   EXPECT_THAT(logger_->of("validate/samples").back(), Pair(4, 6));

@@ -30,7 +30,7 @@ class ListLoader : public Loader {
     return static_cast<int64_t>(batches_.size());
   }
   void begin_epoch(int64_t epoch) override {
-    at_ = 0;
+    if (!std::exchange(resumed_, false)) at_ = 0;
     epochs.push_back(epoch);
   }
   std::optional<Batch> next() override {
@@ -40,13 +40,14 @@ class ListLoader : public Loader {
   course::Dict state_dict() const override { return {{"at", static_cast<int64_t>(at_)}}; }
   void load_state_dict(const course::Dict& state) override {
     at_ = static_cast<size_t>(state.at("at").as_int());
+    resumed_ = true;
   }
 
   std::vector<int64_t> epochs;  ///< every begin_epoch()
 
  private:
   std::vector<Batch> batches_;
-  bool sized_;
+  bool sized_, resumed_ = false;
   size_t at_ = 0;
 };
 
@@ -102,10 +103,18 @@ class Line : public LightningModule {
   double lr_;
 };
 
-/// Options for a Trainer that says nothing on the console.
+inline bool has_checkpoint(const TrainerOptions& options) {
+  for (const auto& callback : options.callbacks) {
+    if (callback != nullptr && callback->is_checkpoint()) return true;
+  }
+  return false;
+}
+
+/// Options for a Trainer that says nothing on the console, and keeps nothing unless it is told to.
 inline TrainerOptions quiet(TrainerOptions options = {}) {
   options.enable_progress_bar = false;
   options.enable_model_summary = false;
+  options.enable_checkpointing = options.enable_checkpointing && has_checkpoint(options);
   options.accelerator = "cpu";
   return options;
 }

@@ -77,6 +77,11 @@ class Callback {
   virtual void on_before_backward(Trainer&, LightningModule&, const torch::Tensor& /*loss*/) {}
   virtual void on_after_backward(Trainer&, LightningModule&) {}
   virtual void on_before_optimizer_step(Trainer&, LightningModule&, torch::optim::Optimizer&) {}
+  /// A checkpoint is about to be written (not one of weights only), and can be added to; its states
+  /// are in it already. Or one was read: the module has its weights, this callback not yet its
+  /// state.
+  virtual void on_save_checkpoint(Trainer&, LightningModule&, course::Dict& /*checkpoint*/) {}
+  virtual void on_load_checkpoint(Trainer&, LightningModule&, const course::Dict& /*checkpoint*/) {}
   /// A run ends by an exception, Interrupted among them.
   virtual void on_exception(Trainer&, LightningModule&, const std::exception&) {}
 };

@@ -4,6 +4,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <cmath>
+#include <utility>
 
 #include "lit/core/messages.h"
 #include "lit/error.h"
@@ -51,6 +52,7 @@ void EarlyStopping::load_state_dict(const course::Dict& state) {
   options_.patience = state.at("patience").as_int();
   if (const course::Value* reason = state.find("stopping_reason")) {
     reason_ = static_cast<Reason>(reason->as_int());
+    loaded_ = true;
   }
   const course::Value* message = state.find("stopping_reason_message");
   if (message != nullptr && message->is<std::string>()) reason_message_ = message->as_string();
@@ -62,6 +64,10 @@ void EarlyStopping::setup(Trainer& trainer, LightningModule&, const std::string&
   const bool once_an_epoch =
       share != nullptr && *share == 1.0 && options.check_val_every_n_epoch.value_or(0) == 1;
   on_train_epoch_end_ = options_.check_on_train_epoch_end.value_or(once_an_epoch);
+}
+
+void EarlyStopping::on_fit_start(Trainer& trainer, LightningModule&) {
+  if (std::exchange(loaded_, false) && reason_ != Reason::not_stopped) trainer.should_stop = true;
 }
 
 void EarlyStopping::on_train_epoch_end(Trainer& trainer, LightningModule&) {

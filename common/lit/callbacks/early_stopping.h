@@ -54,6 +54,8 @@ class EarlyStopping : public Callback {
   void load_state_dict(const course::Dict& state) override;
   bool is_monitor() const override { return true; }
   void setup(Trainer& trainer, LightningModule& module, const std::string& stage) override;
+  /// A run that it had stopped when the checkpoint was written stays stopped.
+  void on_fit_start(Trainer& trainer, LightningModule& module) override;
   void on_train_epoch_end(Trainer& trainer, LightningModule& module) override;
   void on_validation_end(Trainer& trainer, LightningModule& module) override;
 
@@ -78,7 +80,7 @@ class EarlyStopping : public Callback {
 
   Options options_;
   bool minimize_;
-  bool on_train_epoch_end_ = false;
+  bool on_train_epoch_end_ = false, loaded_ = false;
   int64_t stopped_epoch_ = 0;
   Reason reason_ = Reason::not_stopped;
   std::string reason_message_;

@@ -53,6 +53,7 @@ void GradientAccumulationScheduler::on_train_start(Trainer& trainer, LightningMo
         "only where a step is due",
         name_of(hook)));
   }
+  on_train_epoch_start(trainer, module);  // a resume in the middle of an epoch has no start of it
 }
 
 void GradientAccumulationScheduler::on_train_epoch_start(Trainer& trainer, LightningModule&) {

@@ -28,6 +28,8 @@ struct LambdaCallbackOptions {
                          int64_t batch_idx, int64_t dataloader_idx)>;
   using Optimizer = std::function<void(Trainer&, LightningModule&, torch::optim::Optimizer&)>;
   using Loss = std::function<void(Trainer&, LightningModule&, const torch::Tensor& loss)>;
+  using Save = std::function<void(Trainer&, LightningModule&, course::Dict& checkpoint)>;
+  using Load = std::function<void(Trainer&, LightningModule&, const course::Dict& checkpoint)>;
   using Exception = std::function<void(Trainer&, LightningModule&, const std::exception&)>;
 
   Staged setup = nullptr, teardown = nullptr;
@@ -53,6 +55,8 @@ struct LambdaCallbackOptions {
   Loss on_before_backward = nullptr;
   Plain on_after_backward = nullptr;
   Optimizer on_before_optimizer_step = nullptr;
+  Save on_save_checkpoint = nullptr;
+  Load on_load_checkpoint = nullptr;
   Exception on_exception = nullptr;
 };
 
@@ -117,6 +121,9 @@ class LambdaCallback : public Callback {
   LIT_LAMBDA_PLAIN(on_after_backward)
   LIT_LAMBDA(on_before_optimizer_step,
              (Trainer & t, LightningModule& m, torch::optim::Optimizer& o), (t, m, o))
+  LIT_LAMBDA(on_save_checkpoint, (Trainer & t, LightningModule& m, course::Dict& c), (t, m, c))
+  LIT_LAMBDA(on_load_checkpoint, (Trainer & t, LightningModule& m, const course::Dict& c),
+             (t, m, c))
   LIT_LAMBDA(on_exception, (Trainer & t, LightningModule& m, const std::exception& e), (t, m, e))
 #undef LIT_LAMBDA_END
 #undef LIT_LAMBDA_START

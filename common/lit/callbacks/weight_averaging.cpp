@@ -4,14 +4,14 @@
 #include <spdlog/fmt/fmt.h>
 #include <torch/torch.h>
 
-#include <algorithm>
-
+#include "lit/core/messages.h"
 #include "lit/error.h"
 #include "lit/trainer/trainer.h"
+#include "serialize/state_dict.h"
 
 namespace lit {
 
-std::vector<torch::Tensor> WeightAveraging::weights_of(LightningModule& module) const {
+std::vector<torch::Tensor> WeightAveraging::weights_of(const LightningModule& module) const {
   std::vector<torch::Tensor> weights = module.parameters();
   if (options_.use_buffers) {
     for (const torch::Tensor& buffer : module.buffers()) weights.push_back(buffer);
@@ -20,25 +20,21 @@ std::vector<torch::Tensor> WeightAveraging::weights_of(LightningModule& module) 
   return weights;
 }
 
+// In the order of weights_of().
+std::vector<std::string> WeightAveraging::names_of(const LightningModule& module) const {
+  std::vector<std::string> names = module.named_parameters().keys();
+  if (options_.use_buffers) {
+    for (const auto& buffer : module.named_buffers()) names.push_back(buffer.key());
+  }
+  return names;
+}
+
 void WeightAveraging::setup(Trainer&, LightningModule&, const std::string& stage) {
   if (stage == "fit") swapped_ = false;
 }
 
-// A checkpoint's are on the CPU, and in the order of the module's weights.
-void WeightAveraging::on_train_start(Trainer& trainer, LightningModule& module) {
+void WeightAveraging::on_train_start(Trainer& trainer, LightningModule&) {
   latest_step_ = trainer.global_step();
-  const std::vector<torch::Tensor> weights = weights_of(module);
-  if (averages_.empty()) return;
-  const bool fits = std::equal(averages_.begin(), averages_.end(), weights.begin(), weights.end(),
-                               [](const auto& a, const auto& b) { return a.sizes() == b.sizes(); });
-  if (!fits) {
-    throw Error(
-        fmt::format("WeightAveraging has the averages of {} weights, but the module has {} others",
-                    averages_.size(), weights.size()));
-  }
-  for (size_t i = 0; i < weights.size(); ++i) {
-    averages_[i] = averages_[i].to(options_.device.value_or(weights[i].device()));
-  }
 }
 
 void WeightAveraging::on_train_batch_end(Trainer& trainer, LightningModule& module,
@@ -118,18 +114,41 @@ void WeightAveraging::average(const std::vector<torch::Tensor>& averages,
   }
 }
 
-course::Dict WeightAveraging::state_dict() const {
-  course::List averages;
-  for (const torch::Tensor& one : averages_) averages.emplace_back(one.cpu().clone());
-  return {{"n_averaged", n_averaged_}, {"averages", averages}};
+void WeightAveraging::on_save_checkpoint(Trainer&, LightningModule& module,
+                                         course::Dict& checkpoint) {
+  checkpoint.set("averaging_state", course::Dict{{"n_averaged", n_averaged_}});
+  if (n_averaged_ == 0) return;
+  const course::Dict current = checkpoint.at("state_dict").as_dict();
+  course::Dict averaged = current;
+  const std::vector<std::string> names = names_of(module);
+  for (size_t i = 0; i < names.size(); ++i) averaged.set(names[i], averages_[i]);
+  checkpoint.set("state_dict", averaged);
+  checkpoint.set("current_model_state", current);
 }
 
-void WeightAveraging::load_state_dict(const course::Dict& state) {
-  n_averaged_ = state.at("n_averaged").as_int();
+void WeightAveraging::on_load_checkpoint(Trainer& trainer, LightningModule& module,
+                                         const course::Dict& checkpoint) {
+  if (trainer.state().fn != TrainerState::Fn::fit) return;  // whoever evaluates wants the averages
+  const course::Value* state = checkpoint.find("averaging_state");
+  n_averaged_ = state == nullptr ? 0 : state->as_dict().at("n_averaged").as_int();
   averages_.clear();
-  for (const course::Value& one : state.at("averages").as_list()) {
-    averages_.push_back(one.as_tensor().clone());
+  if (n_averaged_ == 0) {
+    if (state == nullptr) {
+      warn("the checkpoint has no averages of weights; they begin with those in it");
+    }
+    return;
   }
+  const std::vector<torch::Tensor> weights = weights_of(module);
+  const std::vector<std::string> names = names_of(module);
+  for (size_t i = 0; i < names.size(); ++i) {
+    averages_.push_back(checkpoint.at("state_dict")
+                            .as_dict()
+                            .at(names[i])
+                            .as_tensor()
+                            .to(options_.device.value_or(trainer.strategy().root_device()))
+                            .clone());
+  }
+  course::load_state_dict(module, checkpoint.at("current_model_state").as_dict());
 }
 
 EMAWeightAveraging::EMAWeightAveraging(Options options)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "lit/callbacks/callback.h"
@@ -17,6 +18,10 @@ struct WeightAveragingOptions {
 /// Keeps the mean of the weights after every optimizer step. Validation sees the averages, and when
 /// training has ended they are the module's weights. As long as nothing was averaged, the weights
 /// are what they are. Override should_update() and average() for another rule.
+///
+/// In a checkpoint `state_dict` holds the averages, so that whoever loads it gets these; the
+/// weights that training goes on with are beside it, as `current_model_state`. (One of weights only
+/// holds the latter, as in Lightning.)
 class WeightAveraging : public Callback {
  public:
   using Options = WeightAveragingOptions;
@@ -34,8 +39,10 @@ class WeightAveraging : public Callback {
   void on_validation_epoch_end(Trainer& trainer, LightningModule& module) override;
   void on_exception(Trainer& trainer, LightningModule& module, const std::exception& what) override;
 
-  course::Dict state_dict() const override;
-  void load_state_dict(const course::Dict& state) override;
+  void on_save_checkpoint(Trainer& trainer, LightningModule& module,
+                          course::Dict& checkpoint) override;
+  void on_load_checkpoint(Trainer& trainer, LightningModule& module,
+                          const course::Dict& checkpoint) override;
 
  protected:
   /// Are the weights after this step (a training epoch) to be averaged in? One of the two is given.
@@ -46,7 +53,8 @@ class WeightAveraging : public Callback {
                        const std::vector<torch::Tensor>& weights, int64_t n_averaged);
 
  private:
-  std::vector<torch::Tensor> weights_of(LightningModule& module) const;
+  std::vector<torch::Tensor> weights_of(const LightningModule& module) const;
+  std::vector<std::string> names_of(const LightningModule& module) const;
   void update(LightningModule& module);
   void swap(LightningModule& module);
 

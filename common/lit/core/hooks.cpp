@@ -14,6 +14,12 @@ std::string_view name_of(Hook hook) {
   return kNames[static_cast<size_t>(hook)];
 }
 
+Hook hook_of(std::string_view name) {
+  size_t hook = 0;
+  while (hook < kHooks && name_of(static_cast<Hook>(hook)) != name) ++hook;
+  return static_cast<Hook>(hook);
+}
+
 LogRule log_rule(Hook hook) {
   constexpr LogRule kTrainingBatch{true, true, false, true};
   constexpr LogRule kEvaluationBatch{true, false, true, true};

@@ -27,7 +27,7 @@ namespace lit {
   X(on_predict_batch_start) X(on_predict_batch_end) X(predict_step) X(optimizer_step) \
   X(on_before_zero_grad) X(optimizer_zero_grad) X(on_before_backward) X(backward) \
   X(on_after_backward) X(on_before_optimizer_step) X(configure_gradient_clipping) \
-  X(lr_scheduler_step) X(on_exception)
+  X(lr_scheduler_step) X(on_exception) X(on_save_checkpoint) X(on_load_checkpoint)
 // clang-format on
 
 enum class Hook {
@@ -41,6 +41,8 @@ constexpr size_t kHooks = static_cast<size_t>(Hook::none);
 
 /// "on_train_start"; of Hook::none "no hook".
 std::string_view name_of(Hook hook);
+/// The reverse; Hook::none for a name that is none.
+Hook hook_of(std::string_view name);
 
 /// Some of the hooks.
 class HookSet {

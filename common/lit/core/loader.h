@@ -42,8 +42,8 @@ class Loader {
   virtual std::shared_ptr<Loader> unshuffled() const { return nullptr; }
 
   /// Where it stands: with this, a loader made in the same way hands out the batch that this one
-  /// would hand out next. Call load_state_dict() instead of the begin_epoch() that is due; the
-  /// begin_epoch() after that begins as ever.
+  /// would hand out next. The begin_epoch() after load_state_dict() goes on there, in the middle of
+  /// its epoch; the one after that begins as ever.
   virtual course::Dict state_dict() const = 0;
   virtual void load_state_dict(const course::Dict& state) = 0;
 };

@@ -106,20 +106,25 @@ Results::Entry& Results::entry(Hook hook, const std::string& name, int64_t loade
     }
     return known;
   }
+  entries_.push_back(made(hook, name, loader, source, options));
+  return entries_.back();
+}
+
+Results::Entry Results::made(Hook hook, const std::string& name, int64_t loader, int64_t source,
+                             const LogOptions& options) {
   const bool forked = *options.on_step && *options.on_epoch;
   const std::string suffix =
       loader >= 0 ? "/dataloader_idx_" + std::to_string(loader) : std::string();
-  entries_.push_back({.hook = hook,
-                      .name = name,
-                      .loader = loader,
-                      .source = source,
-                      .options = options,
-                      .step_name = name + (forked ? "_step" : "") + suffix,
-                      .epoch_name = name + (forked ? "_epoch" : "") + suffix,
-                      .bare_name = name + suffix,
-                      .last = 0.0,
-                      .sum = 0.0});
-  return entries_.back();
+  return {.hook = hook,
+          .name = name,
+          .loader = loader,
+          .source = source,
+          .options = options,
+          .step_name = name + (forked ? "_step" : "") + suffix,
+          .epoch_name = name + (forked ? "_epoch" : "") + suffix,
+          .bare_name = name + suffix,
+          .last = 0.0,
+          .sum = 0.0};
 }
 
 void Results::log(Hook hook, const std::string& name, int64_t loader, const LogValue& value,
@@ -197,6 +202,94 @@ void Results::collect(bool on_step, bool training, const Sinks& sinks,
       sinks.logged->insert_or_assign(name, value);
     }
     if (sinks.bar != nullptr && entry.options.prog_bar) sinks.bar->insert_or_assign(name, value);
+  }
+}
+
+// --- For a checkpoint -------------------------------------------------------------------------
+
+namespace {
+
+course::Value state_of(const LogValue& value) {
+  return course::Dict{{"value", value.value()}, {"single", value.single()}};
+}
+
+LogValue log_value(const course::Value& state) {
+  const double number = state.as_dict().at("value").as_double();
+  return state.as_dict().at("single").as_bool() ? LogValue(static_cast<float>(number))
+                                                : LogValue(number);
+}
+
+}  // namespace
+
+course::Dict state_of(const Metrics& metrics) {
+  course::Dict state;
+  for (const auto& [name, value] : metrics) state.set(name, state_of(value));
+  return state;
+}
+
+Metrics metrics_of(const course::Dict& state) {
+  Metrics metrics;
+  for (const auto& [name, value] : state) metrics.emplace(name.as_string(), log_value(value));
+  return metrics;
+}
+
+course::Dict Results::state_dict(const std::map<const Metric*, std::string>& names) const {
+  course::List entries;
+  for (const Entry& entry : entries_) {
+    const LogOptions& options = entry.options;
+    course::Dict state{
+        {"hook", std::string(name_of(entry.hook))},
+        {"name", entry.name},
+        {"loader", entry.loader},
+        {"source", entry.source},
+        {"prog_bar", options.prog_bar},
+        {"logger", options.logger},
+        {"on_step", *options.on_step},
+        {"on_epoch", *options.on_epoch},
+        {"reduce_fx", static_cast<int64_t>(options.reduce_fx)},
+        {"add_dataloader_idx", options.add_dataloader_idx},
+        {"batch_size", options.batch_size ? course::Value(*options.batch_size) : course::Value()},
+        {"last", state_of(entry.last)},
+        {"sum", state_of(entry.sum)},
+        {"weight", entry.weight}};
+    if (entry.metric != nullptr) state.set("metric", names.at(entry.metric.get()));
+    entries.emplace_back(state);
+  }
+  return {{"entries", entries}};
+}
+
+void Results::load_state_dict(const course::Dict& state,
+                              const std::map<std::string, std::shared_ptr<Metric>>& metrics) {
+  entries_.clear();
+  for (const course::Value& value : state.at("entries").as_list()) {
+    const course::Dict& one = value.as_dict();
+    const course::Value& batch_size = one.at("batch_size");
+    const int64_t reduce = one.at("reduce_fx").as_int();
+    if (reduce < 0 || reduce > static_cast<int64_t>(Reduce::max)) {
+      throw Error("the checkpoint has a logged value with a reduction that is none");
+    }
+    const LogOptions options{
+        .prog_bar = one.at("prog_bar").as_bool(),
+        .logger = one.at("logger").as_bool(),
+        .on_step = one.at("on_step").as_bool(),
+        .on_epoch = one.at("on_epoch").as_bool(),
+        .reduce_fx = static_cast<Reduce>(reduce),
+        .add_dataloader_idx = one.at("add_dataloader_idx").as_bool(),
+        .batch_size = batch_size.is_none() ? std::nullopt : std::optional(batch_size.as_int())};
+    Entry entry = made(hook_of(one.at("hook").as_string()), one.at("name").as_string(),
+                       one.at("loader").as_int(), one.at("source").as_int(), options);
+    entry.last = log_value(one.at("last"));
+    entry.sum = log_value(one.at("sum"));
+    entry.weight = one.at("weight").as_int();
+    if (const course::Value* name = one.find("metric")) {
+      const auto found = metrics.find(name->as_string());
+      if (found == metrics.end()) {
+        throw Error("the checkpoint has logged the metric " + name->as_string() +
+                    ", which the module does not have");
+      }
+      entry.metric = found->second;
+    }
+    entries_.push_back(std::move(entry));
   }
 }
 

@@ -13,6 +13,7 @@
 
 #include "lit/core/batch.h"
 #include "lit/core/hooks.h"
+#include "serialize/value.h"
 
 namespace lit {
 
@@ -63,6 +64,9 @@ class LogValue {
 
 /// Values by name.
 using Metrics = std::map<std::string, LogValue>;
+/// For a checkpoint.
+course::Dict state_of(const Metrics& metrics);
+Metrics metrics_of(const course::Dict& state);
 
 /// Everything logged in one epoch (or evaluation), by hook, name and loader.
 class Results {
@@ -90,6 +94,10 @@ class Results {
                std::optional<int64_t> loader = std::nullopt) const;
 
   void reset();
+  /// The entries, with metrics by their names in the module.
+  course::Dict state_dict(const std::map<const Metric*, std::string>& names) const;
+  void load_state_dict(const course::Dict& state,
+                       const std::map<std::string, std::shared_ptr<Metric>>& metrics);
   bool empty() const { return entries_.empty(); }
 
  private:
@@ -105,6 +113,8 @@ class Results {
     int64_t weight = -1;  // -1: nothing was summed up yet
     std::shared_ptr<Metric> metric = nullptr;
   };
+  static Entry made(Hook hook, const std::string& name, int64_t loader, int64_t source,
+                    const LogOptions& options);
   Entry& entry(Hook hook, const std::string& name, int64_t loader, const LogOptions& options);
   static LogValue reduced(const Entry& entry);
   static std::optional<LogValue> value_of(const Entry& entry, bool on_step);

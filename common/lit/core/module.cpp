@@ -82,6 +82,9 @@ void LightningModule::on_validation_model_zero_grad() {
   for (torch::Tensor& parameter : parameters()) parameter.mutable_grad() = torch::Tensor();
 }
 
+void LightningModule::on_save_checkpoint(course::Dict&) {}
+void LightningModule::on_load_checkpoint(course::Dict&) {}
+
 void LightningModule::on_before_zero_grad(torch::optim::Optimizer&) {}
 void LightningModule::on_before_backward(const torch::Tensor&) {}
 void LightningModule::on_before_optimizer_step(torch::optim::Optimizer&) {}

@@ -155,6 +155,15 @@ class LightningModule : public torch::nn::Module {
   /// By default scheduler.step(), or scheduler.step(metric).
   virtual void lr_scheduler_step(LRScheduler& scheduler, std::optional<double> metric);
 
+  // Checkpoints.
+
+  /// A checkpoint is about to be written, after the callbacks have added to it; and one was read,
+  /// before the weights are taken from it.
+  virtual void on_save_checkpoint(course::Dict& checkpoint);
+  virtual void on_load_checkpoint(course::Dict& checkpoint);
+  /// false: weights that are missing or too much are told of, and else ignored, when one is loaded.
+  bool strict_loading = true;
+
   // What can be called from a step or hook.
 
   /// Logs a number: to the progress bar, to the loggers, for callbacks that monitor it; once for

@@ -193,4 +193,15 @@ std::vector<Scores> EvaluationLoop::scores() const {
   return scores;
 }
 
+course::Dict EvaluationLoop::state_dict() const {
+  course::List seen;
+  for (const int64_t batches : seen_) seen.emplace_back(batches);
+  return {{"seen", seen}};
+}
+
+void EvaluationLoop::load_state_dict(const course::Dict& state) {
+  seen_.clear();
+  for (const course::Value& batches : state.at("seen").as_list()) seen_.push_back(batches.as_int());
+}
+
 }  // namespace lit

@@ -36,6 +36,10 @@ class EvaluationLoop {
   /// Counts the batches that step metrics are logged under from 0 again.
   void forget_batches() { seen_.clear(); }
 
+  /// How many batches of each loader there were so far.
+  course::Dict state_dict() const;
+  void load_state_dict(const course::Dict& state);
+
   Results results;
 
  private:

@@ -21,23 +21,45 @@ class Fetcher {
     ahead_is_needed_ = !loader_->batches();
   }
 
-  /// The loader has been told of its epoch.
-  void begin() {
-    count_ = 0;
+  /// The loader has been told of its epoch, of which so many batches are over.
+  void begin(int64_t count = 0) {
+    count_ = count;
     ahead_.reset();
     over_ = false;
+  }
+  /// Whether state() will be asked for.
+  void keep_state(bool keep) { keep_state_ = keep; }
+  /// The loader's state, as if nothing was fetched ahead; `again`: as if the last batch was not
+  /// fetched either.
+  course::Dict state(bool again) const {
+    if (again && !keep_state_) {
+      throw Error(
+          "a checkpoint in the middle of a batch needs the place before it, which is kept only if "
+          "a "
+          "callback of the Trainer writes checkpoints; save it in a hook behind the batch");
+    }
+    if (again) return before_;
+    return ahead_is_needed_ && (ahead_ || over_) ? before_ahead_ : loader_->state_dict();
   }
 
   /// The next batch, or none at the end.
   std::optional<Batch> next() {
     if (over_ || count_ >= limit_) return std::nullopt;
-    std::optional<Batch> batch = ahead_ ? std::exchange(ahead_, std::nullopt) : loader_->next();
+    std::optional<Batch> batch;
+    if (ahead_) {
+      batch = std::exchange(ahead_, std::nullopt);
+      before_ = before_ahead_;
+    } else {
+      if (keep_state_) before_ = loader_->state_dict();
+      batch = loader_->next();
+    }
     if (!batch) {
       over_ = true;
       return std::nullopt;
     }
     ++count_;
     if (count_ < limit_ && ahead_is_needed_) {
+      if (keep_state_) before_ahead_ = loader_->state_dict();
       ahead_ = loader_->next();
       over_ = !ahead_;
     }
@@ -51,10 +73,11 @@ class Fetcher {
  private:
   std::shared_ptr<Loader> loader_;
   int64_t limit_ = 0;
-  bool ahead_is_needed_ = false;
+  bool ahead_is_needed_ = false, keep_state_ = false;
   int64_t count_ = 0;
   std::optional<Batch> ahead_;
   bool over_ = false;
+  course::Dict before_, before_ahead_;  // the loader's state before the last batch, and that ahead
 };
 
 }  // namespace lit

@@ -4,13 +4,17 @@
 #include <spdlog/fmt/fmt.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
+#include <map>
+#include <utility>
 
 #include "lit/core/clock.h"
 #include "lit/core/messages.h"
 #include "lit/core/random_state.h"
 #include "lit/error.h"
 #include "lit/loops/evaluation_loop.h"
+#include "lit/metrics/metric.h"
 #include "terminal/interrupt.h"
 
 namespace lit {
@@ -23,7 +27,7 @@ void FitLoop::run() {
   trainer_.results_ = &results;
   trainer_.results_on_step_ = true;
   load_train_data();
-  if (done()) return;
+  if (!resume_ && done()) return;
   validation_.load_if_needed();
   warn_of_modes();
   std::optional<torch::autograd::DetectAnomalyGuard> anomaly;
@@ -31,13 +35,16 @@ void FitLoop::run() {
 
   calls_.on_train_start();
   last_validation_ = steady_seconds();
-  while (!done()) {
+  if (!resume_) restore_random_streams();  // of a checkpoint at an epoch's start
+  while (resume_ || !done()) {
     load_train_data();  // again, if it is time to
-    calls_.on_train_epoch_start();
-    run_epoch();
+    const Place from = resume_ ? *std::exchange(resume_, std::nullopt) : Place::epoch_start;
+    if (from == Place::epoch_start) calls_.on_train_epoch_start();
+    run_epoch(from);
     trainer_.update_metrics(/*on_step=*/true);
     trainer_.results_on_step_ = false;  // from here on metrics are those of the epoch
-    calls_.on_train_epoch_end();
+    place_ = Place::epoch_end;
+    if (from != Place::epoch_end) calls_.on_train_epoch_end();
     finish_epoch();
   }
   calls_.on_train_end();
@@ -47,6 +54,10 @@ void FitLoop::run() {
 void FitLoop::use(const Loaders& train, const Loaders& val) {
   given_ = train;
   loader_ = nullptr;
+  resume_.reset();
+  saved_.reset();
+  place_ = Place::epoch_start;  // a fit that was interrupted begins its epoch again
+  batches_done_ = 0;
   validation_.use(val);
 }
 
@@ -54,7 +65,8 @@ void FitLoop::use(const Loaders& train, const Loaders& val) {
 // hour. What it logs and draws at random leaves no trace.
 void FitLoop::sanity_check() {
   const int64_t steps = trainer_.options_.num_sanity_val_steps;
-  if (steps == 0 || trainer_.fast_dev_run() || !trainer_.validates() || trainer_.global_step_ > 0) {
+  if (steps == 0 || trainer_.fast_dev_run() || !trainer_.validates() || trainer_.global_step_ > 0 ||
+      resume_) {
     return;
   }
   const KeepRandomState random(trainer_.strategy_->root_device());
@@ -145,14 +157,20 @@ bool FitLoop::done() {
   return trainer_.should_stop && may_stop();
 }
 
-void FitLoop::run_epoch() {
-  batch_idx_ = -1;
+void FitLoop::run_epoch(Place from) {
   skip_rest_ = false;
-  trainer_.is_last_batch_ = false;
   trainer_.results_ = &results;
   trainer_.results_on_step_ = true;
-  loader_->begin_epoch(trainer_.current_epoch_);
-  fetcher_.begin();
+  const bool checkpoints =
+      std::any_of(trainer_.callbacks_.begin(), trainer_.callbacks_.end(),
+                  [](const auto& callback) { return callback->is_checkpoint(); });
+  fetcher_.keep_state(checkpoints);
+  if (from == Place::epoch_start) {
+    begin_epoch();
+  } else {
+    resume_epoch(from);
+  }
+  if (from == Place::epoch_end) return;
   while (!epoch_is_over()) {
     course::throw_if_interrupted();
     std::optional<Batch> batch = fetcher_.next();
@@ -167,10 +185,26 @@ void FitLoop::run_epoch() {
     trainer_.is_last_batch_ = fetcher_.is_last();
     run_batch(std::move(*batch));
     if (skip_rest_) break;
-    if (validation_is_due()) validate();
-    update_lr_schedulers("step", /*plateau=*/true);
-    if (!accumulating()) ++trainer_.batches_that_stepped_;
+    finish_batch(/*validated=*/false);
   }
+}
+
+void FitLoop::begin_epoch() {
+  batch_idx_ = -1;
+  batches_done_ = 0;
+  trainer_.is_last_batch_ = false;
+  loader_->begin_epoch(trainer_.current_epoch_);
+  fetcher_.begin();
+  place_ = Place::batch_start;
+}
+
+// What of a batch comes behind its hooks.
+void FitLoop::finish_batch(bool validated) {
+  if (!validated && validation_is_due()) validate();
+  place_ = Place::validated;
+  update_lr_schedulers("step", /*plateau=*/true);
+  if (!accumulating()) ++trainer_.batches_that_stepped_;
+  place_ = Place::batch_start;
 }
 
 bool FitLoop::epoch_is_over() {
@@ -192,6 +226,8 @@ bool FitLoop::epoch_is_over() {
 void FitLoop::run_batch(Batch given) {
   if (given.empty()) {  // Python's None
     warn("the train loader gave an empty batch; it is skipped");
+    batches_done_ = batch_idx_ + 1;
+    place_ = Place::batch_end;
     calls_.on_train_batch_end({}, given, batch_idx_);
     return;
   }
@@ -218,6 +254,8 @@ void FitLoop::run_batch(Batch given) {
   if (trainer_.is_last_batch_) {
     update_lr_schedulers("epoch", /*plateau=*/false);
   }
+  batches_done_ = batch_idx_ + 1;
+  place_ = Place::batch_end;
   calls_.on_train_batch_end(outputs, batch, batch_idx_);
   log_step();
   trainer_.batch_ = nullptr;
@@ -396,11 +434,214 @@ void FitLoop::finish_epoch() {
   trainer_.send(std::move(metrics), trainer_.batches_that_stepped_ - 1, /*with_epoch=*/true);
   results.reset();
   ++trainer_.current_epoch_;
+  batches_done_ = 0;
+  place_ = Place::epoch_start;
 }
 
 bool FitLoop::may_stop() const {
   return trainer_.current_epoch_ >= trainer_.min_epochs_ &&
          trainer_.global_step_ >= trainer_.options_.min_steps.value_or(0);
+}
+
+// --- Checkpoints ------------------------------------------------------------------------------
+
+const char* FitLoop::name_of(Place place) {
+  switch (place) {
+    case Place::epoch_start:
+      return "epoch_start";
+    case Place::batch_start:
+      return "batch_start";
+    case Place::batch_end:
+      return "batch_end";
+    case Place::validated:
+      return "validated";
+    case Place::epoch_end:
+      break;
+  }
+  return "epoch_end";
+}
+
+FitLoop::Place FitLoop::place_of(const std::string& name) {
+  for (const Place place : {Place::epoch_start, Place::batch_start, Place::batch_end,
+                            Place::validated, Place::epoch_end}) {
+    if (name == name_of(place)) return place;
+  }
+  throw Error("the checkpoint was written at \"" + name + "\", which is no place in an epoch");
+}
+
+namespace {
+
+// Lightning's four counters of one thing.
+course::Dict progress(int64_t ready, int64_t processed, int64_t completed) {
+  return {{"ready", ready}, {"started", ready}, {"processed", processed}, {"completed", completed}};
+}
+
+std::map<const Metric*, std::string> metric_names(const LightningModule& module) {
+  std::map<const Metric*, std::string> names;
+  for (const auto& part : module.named_modules()) {
+    const auto* metric = dynamic_cast<const Metric*>(part.value().get());
+    if (metric != nullptr) names.emplace(metric, part.key());
+  }
+  return names;
+}
+
+std::map<std::string, std::shared_ptr<Metric>> metrics_by_name(const LightningModule& module) {
+  std::map<std::string, std::shared_ptr<Metric>> metrics;
+  for (const auto& part : module.named_modules()) {
+    if (auto metric = std::dynamic_pointer_cast<Metric>(part.value())) {
+      metrics.emplace(part.key(), std::move(metric));
+    }
+  }
+  return metrics;
+}
+
+}  // namespace
+
+course::Dict FitLoop::state_dict() {
+  // The validation that has just ended is not to be done again.
+  const bool validated = place_ == Place::batch_end && trainer_.hook_ == Hook::on_validation_end;
+  const Place place = validated ? Place::validated : place_;
+  const bool in_epoch = place != Place::epoch_start && place != Place::epoch_end;
+  const bool at_end = place == Place::epoch_end;
+  const int64_t epochs = trainer_.current_epoch_, batches = batches_done_;
+  const bool batch_is_over = place != Place::batch_end && place != Place::validated;
+
+  course::Dict lit{{"place", name_of(place)},
+                   {"batches_done", batches},
+                   {"total_batch_idx", total_batch_idx_ - (batch_idx_ + 1 - batches)},
+                   {"is_last_batch", trainer_.is_last_batch_},
+                   {"told_of_minimum", told_of_minimum_},
+                   {"validation_batches", validation_.state_dict()},
+                   {"callback_metrics", state_of(trainer_.callback_metrics())},
+                   {"logged_metrics", state_of(trainer_.logged_metrics_)},
+                   {"progress_bar_metrics", state_of(trainer_.progress_bar_metrics_)}};
+  const auto names = metric_names(trainer_.module());
+  lit.set("results", results.state_dict(names));
+  course::Dict metrics;
+  for (const auto& [metric, name] : names) {
+    if (metric->update_called()) metrics.set(name, metric->state_dict());
+  }
+  lit.set("metrics", metrics);
+  if (in_epoch && loader_ != nullptr) {
+    const bool again = place == Place::batch_start && fetcher_.count() > batches;
+    lit.set("loader", fetcher_.state(again));
+  }
+  if (in_epoch && accumulating() && batches > 0) {
+    course::Dict gradients;
+    for (const auto& parameter : trainer_.module().named_parameters()) {
+      const torch::Tensor& gradient = parameter.value().grad();
+      if (gradient.defined()) gradients.set(parameter.key(), gradient.detach());
+    }
+    lit.set("gradients", gradients);
+  }
+  const torch::Device device = trainer_.strategy_->root_device();
+  course::Dict random{{"cpu", generator_state(torch::kCPU)}};
+  if (!device.is_cpu()) random.set("device", generator_state(device));
+  lit.set("random", random);
+
+  const course::Dict steps = progress(trainer_.global_step_, 0, trainer_.global_step_);
+  return {
+      {"state_dict", course::Dict{}},
+      {"epoch_loop.state_dict",
+       course::Dict{{"_batches_that_stepped", trainer_.batches_that_stepped_}}},
+      {"epoch_loop.batch_progress",
+       course::Dict{{"total", progress(total_batch_idx_ + 1, total_batch_idx_ + 1,
+                                       total_batch_idx_ + (batch_is_over ? 1 : 0))},
+                    {"current", progress(batches, batches, batches - (batch_is_over ? 0 : 1))},
+                    {"is_last_batch", trainer_.is_last_batch_}}},
+      {"epoch_loop.automatic_optimization.optim_progress",
+       course::Dict{{"optimizer",
+                     course::Dict{{"step", course::Dict{{"total", steps}, {"current", steps}}}}}}},
+      {"epoch_progress", course::Dict{{"total", progress(epochs + (in_epoch || at_end ? 1 : 0),
+                                                         epochs + (at_end ? 1 : 0), epochs)},
+                                      {"current", progress(epochs + (in_epoch || at_end ? 1 : 0),
+                                                           epochs + (at_end ? 1 : 0), epochs)}}},
+      {"lit", lit}};
+}
+
+// A checkpoint of Lightning's has its four counters; what it does not have begins anew.
+void FitLoop::load_state_dict(const course::Dict& state) {
+  const course::Dict& epochs = state.at("epoch_progress").as_dict().at("current").as_dict();
+  const course::Dict& batch_progress = state.at("epoch_loop.batch_progress").as_dict();
+  trainer_.batches_that_stepped_ =
+      state.at("epoch_loop.state_dict").as_dict().at("_batches_that_stepped").as_int();
+  const int64_t completed = epochs.at("completed").as_int();
+  trainer_.current_epoch_ = completed;
+  if (const course::Value* lit = state.find("lit")) {
+    const course::Dict& own = lit->as_dict();
+    resume_ = place_of(own.at("place").as_string());
+    batches_done_ = own.at("batches_done").as_int();
+    total_batch_idx_ = own.at("total_batch_idx").as_int();
+    trainer_.is_last_batch_ = own.at("is_last_batch").as_bool();
+    told_of_minimum_ = own.at("told_of_minimum").as_bool();
+    validation_.load_state_dict(own.at("validation_batches").as_dict());
+    trainer_.callback_metrics_ = metrics_of(own.at("callback_metrics").as_dict());
+    trainer_.logged_metrics_ = metrics_of(own.at("logged_metrics").as_dict());
+    trainer_.progress_bar_metrics_ = metrics_of(own.at("progress_bar_metrics").as_dict());
+    const auto metrics = metrics_by_name(trainer_.module());
+    for (const auto& [name, saved] : own.at("metrics").as_dict()) {
+      const auto found = metrics.find(name.as_string());
+      if (found == metrics.end()) {
+        throw Error("the checkpoint has the metric " + name.as_string() +
+                    ", which the module does not have");
+      }
+      found->second->load_state_dict(saved.as_dict());
+    }
+    results.load_state_dict(own.at("results").as_dict(), metrics);
+    saved_ = own;
+  } else {
+    const course::Dict& batches = batch_progress.at("current").as_dict();
+    total_batch_idx_ = batch_progress.at("total").as_dict().at("processed").as_int() - 1;
+    batches_done_ = batches.at("processed").as_int();
+    const bool ended = epochs.at("processed").as_int() > completed;
+    if (ended || batch_progress.at("is_last_batch").as_bool()) {
+      trainer_.current_epoch_ = completed + 1;
+      batches_done_ = 0;
+    }
+    if (batches_done_ > 0) resume_ = Place::batch_start;
+  }
+  if (resume_ == Place::epoch_start) resume_.reset();
+}
+
+// With the train loader at hand, and after on_train_start: what that draws at random was drawn
+// before.
+void FitLoop::resume_epoch(Place from) {
+  batch_idx_ = batches_done_ - 1;
+  place_ = from;
+  if (from != Place::epoch_end) {
+    const course::Value* position = saved_ ? saved_->find("loader") : nullptr;
+    if (position != nullptr) loader_->load_state_dict(position->as_dict());
+    loader_->begin_epoch(trainer_.current_epoch_);
+    if (position == nullptr) {  // Lightning's: its batches are passed over
+      for (int64_t i = 0; i < batches_done_; ++i) loader_->next();
+    }
+    fetcher_.begin(batches_done_);
+  }
+  if (saved_) {
+    if (const course::Value* gradients = saved_->find("gradients")) {
+      for (auto& parameter : trainer_.module().named_parameters()) {
+        const course::Value* gradient = gradients->as_dict().find(parameter.key());
+        if (gradient == nullptr) continue;
+        parameter.value().mutable_grad() =
+            gradient->as_tensor().to(parameter.value().device()).clone();
+      }
+    }
+  }
+  restore_random_streams();
+  if (from == Place::batch_end) log_step();
+  if (from == Place::batch_end || from == Place::validated) {
+    finish_batch(/*validated=*/from == Place::validated);
+  }
+}
+
+void FitLoop::restore_random_streams() {
+  if (!saved_) return;
+  const course::Dict& random = saved_->at("random").as_dict();
+  set_generator_state(torch::kCPU, random.at("cpu").as_tensor());
+  const torch::Device device = trainer_.strategy_->root_device();
+  const course::Value* other = random.find("device");
+  if (other != nullptr && !device.is_cpu()) set_generator_state(device, other->as_tensor());
+  saved_.reset();
 }
 
 }  // namespace lit

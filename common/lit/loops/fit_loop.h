@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "lit/core/logging.h"
@@ -10,6 +11,7 @@
 #include "lit/loops/fetcher.h"
 #include "lit/loops/hook_calls.h"
 #include "lit/trainer/trainer.h"
+#include "serialize/value.h"
 
 namespace lit {
 
@@ -29,19 +31,41 @@ class FitLoop {
   /// The train loader, requested if it is not there yet.
   void load_train_data();
 
+  /// Progress, and what an epoch has come to so far: for a checkpoint, in Lightning's layout, with
+  /// what Lightning does not keep under "lit".
+  course::Dict state_dict();
+  /// The next run() goes on there: behind the last batch, in the middle of an epoch's end, or at an
+  /// epoch's start.
+  void load_state_dict(const course::Dict& state);
+  /// Does a validation follow on the batch at hand?
+  bool validation_is_due() const;
+
   Results results;
 
  private:
+  /// Where in an epoch the loop is, as far as a checkpoint can tell.
+  enum class Place {
+    epoch_start,  ///< nothing of the epoch is done
+    batch_start,  ///< batches_done_ batches are over, with all that belongs to them
+    batch_end,    ///< of the last one on_train_batch_end is over
+    validated,    ///< and the validation behind it
+    epoch_end     ///< on_train_epoch_end is over
+  };
+  static const char* name_of(Place place);
+  static Place place_of(const std::string& name);
   // Each is a part of run(), in the order in which they are there.
   void sanity_check();
   void warn_of_modes() const;
   bool done();
-  void run_epoch();
+  void run_epoch(Place from);
+  void begin_epoch();
+  void resume_epoch(Place from);
+  void finish_batch(bool validated);
+  void restore_random_streams();
   bool epoch_is_over();
   void run_batch(Batch batch);
   StepOutput run_automatic();
   void run_closure();
-  bool validation_is_due() const;
   void validate();
   void update_lr_schedulers(std::string_view interval, bool plateau);
   void log_step();
@@ -62,6 +86,11 @@ class FitLoop {
   double last_validation_ = 0;
   Fetcher fetcher_;
   int64_t batch_idx_ = -1, total_batch_idx_ = -1;
+  Place place_ = Place::epoch_start;
+  int64_t batches_done_ = 0;     // of this epoch
+  std::optional<Place> resume_;  // where the next run() begins
+  std::optional<course::Dict>
+      saved_;  // what it takes from there: loader, random streams, gradients
   bool skip_rest_ = false, told_of_minimum_ = false;
 
   // Of the batch at hand.

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "lit/callbacks/gradient_accumulation_scheduler.h"
+#include "lit/callbacks/model_checkpoint.h"
 #include "lit/callbacks/model_summary.h"
 #include "lit/callbacks/progress_bar.h"
 #include "lit/callbacks/timer.h"
@@ -19,6 +20,7 @@
 #include "lit/loops/hook_calls.h"
 #include "lit/loops/prediction_loop.h"
 #include "lit/metrics/metric.h"
+#include "lit/trainer/checkpoint_connector.h"
 #include "terminal/interrupt.h"
 #include "terminal/table.h"
 
@@ -136,6 +138,7 @@ Trainer::Trainer(TrainerOptions options) : options_(std::move(options)) {
   test_loop_ = std::make_unique<EvaluationLoop>(*this, *calls_, Kind::test);
   predict_loop_ = std::make_unique<PredictionLoop>(*this, *calls_);
   fit_loop_ = std::make_unique<FitLoop>(*this, *calls_, *val_loop_);
+  checkpoints_ = std::make_unique<CheckpointConnector>(*this);
 
   callbacks_ = options_.callbacks;
   if (options_.max_time) callbacks_.push_back(callback<Timer>({.duration = *options_.max_time}));
@@ -151,6 +154,13 @@ Trainer::Trainer(TrainerOptions options) : options_(std::move(options)) {
   if (options_.enable_model_summary && find_callback<ModelSummary>() == nullptr) {
     callbacks_.push_back(callback<ModelSummary>());
   }
+  const bool saves = find_callback<ModelCheckpoint>() != nullptr;
+  if (saves && !options_.enable_checkpointing) {
+    throw Error(
+        "enable_checkpointing is false, but callbacks has a ModelCheckpoint; take one of them "
+        "back");
+  }
+  if (options_.enable_checkpointing && !saves) callbacks_.push_back(callback<ModelCheckpoint>());
   order_callbacks();
   own_callbacks_ = callbacks_;
 }
@@ -189,20 +199,21 @@ void Trainer::order_callbacks() {
 
 // --- Entry points ---------------------------------------------------------------------------
 
-void Trainer::fit(ModuleRef module, Loaders train_dataloader, Loaders val_dataloaders) {
-  fit_with(std::move(module), {}, train_dataloader, val_dataloaders);
+void Trainer::fit(ModuleRef module, Loaders train_dataloader, Loaders val_dataloaders,
+                  FitOptions options) {
+  fit_with(std::move(module), {}, train_dataloader, val_dataloaders, options);
 }
 
-void Trainer::fit(ModuleRef module, DataModuleRef datamodule) {
-  fit_with(std::move(module), std::move(datamodule), {}, {});
+void Trainer::fit(ModuleRef module, DataModuleRef datamodule, FitOptions options) {
+  fit_with(std::move(module), std::move(datamodule), {}, {}, options);
 }
 
 void Trainer::fit_with(ModuleRef module, DataModuleRef data, const Loaders& train,
-                       const Loaders& val) {
+                       const Loaders& val, const FitOptions& options) {
   should_stop = false;
   fit_loop_->use(train,
                  val);  // now: configure_optimizers() may ask for estimated_stepping_batches()
-  enter(Fn::fit, std::move(module), std::move(data), [&] {
+  enter(Fn::fit, std::move(module), std::move(data), options.ckpt_path, [&] {
     const torch::AutoGradMode gradients(true);
     fit_loop_->run();
   });
@@ -227,7 +238,7 @@ std::vector<Scores> Trainer::test(ModuleRef module, DataModuleRef datamodule,
 std::vector<Scores> Trainer::evaluate(Fn fn, ModuleRef module, DataModuleRef data,
                                       const Loaders& loaders, EvaluateOptions options) {
   std::vector<Scores> scores;
-  enter(fn, std::move(module), std::move(data), [&] {
+  enter(fn, std::move(module), std::move(data), options.ckpt_path, [&] {
     EvaluationLoop& loop = fn == Fn::test ? *test_loop_ : *validate_loop_;
     state_.stage = fn == Fn::test ? Stage::testing : Stage::validating;
     loop.use(loaders);
@@ -258,7 +269,7 @@ std::vector<std::vector<Batch>> Trainer::predict_with(ModuleRef module, DataModu
                                                       const Loaders& loaders,
                                                       PredictOptions options) {
   std::vector<std::vector<Batch>> predictions;
-  enter(Fn::predict, std::move(module), std::move(data), [&] {
+  enter(Fn::predict, std::move(module), std::move(data), options.ckpt_path, [&] {
     state_.stage = Stage::predicting;
     predictions = predict_loop_->run(loaders, options.return_predictions);
   });
@@ -267,7 +278,8 @@ std::vector<std::vector<Batch>> Trainer::predict_with(ModuleRef module, DataModu
 
 // --- The run around them ----------------------------------------------------------------------
 
-void Trainer::enter(Fn fn, ModuleRef module, DataModuleRef data, const std::function<void()>& run) {
+void Trainer::enter(Fn fn, ModuleRef module, DataModuleRef data, const std::string& ckpt_path,
+                    const std::function<void()>& run) {
   if (module.module() == nullptr) {
     throw Error(fmt::format(
         "{} was given a module that is null, or an empty holder; make one with std::make_shared",
@@ -281,6 +293,7 @@ void Trainer::enter(Fn fn, ModuleRef module, DataModuleRef data, const std::func
     if (fn == Fn::fit) resolve_epoch_limits();
     configure_callbacks();
     check_configuration(fn);
+    checkpoints_->open(ckpt_path);
     set_up(fn);
     run();
     tear_down(fn);
@@ -411,11 +424,13 @@ void Trainer::set_up(Fn fn) {
   }
   calls_->both(Hook::setup, &Callback::setup, &LightningModule::setup, stage);
   calls_->module(Hook::configure_model, [](LightningModule& module) { module.configure_model(); });
+  checkpoints_->restore_modules_and_callbacks();
   strategy_->setup(module());
   if (fn != Fn::fit) return;
   make_optimizers();  // of parameters that are on their device
   calls_->on_fit_start();
   log_hyperparams();
+  checkpoints_->restore_training_state();
   for (torch::Tensor& parameter : module().parameters()) parameter.mutable_grad() = torch::Tensor();
 }
 
@@ -781,6 +796,10 @@ void Trainer::log_metrics(const Metrics& metrics, int64_t step, bool for_monitor
   send(metrics, step, /*with_epoch=*/false);
 }
 
+bool Trainer::validation_is_due() const {
+  return fit_loop_->validation_is_due();
+}
+
 bool Trainer::predict_loader_shuffles(int64_t dataloader_idx) const {
   return predict_loop_->loaders()[static_cast<size_t>(dataloader_idx)]->shuffles();
 }
@@ -805,6 +824,15 @@ void Trainer::send(Metrics metrics, int64_t step, bool with_epoch) {
 
 void Trainer::trace(const char* owner, Hook hook) const {
   info(fmt::format("{}.{}", owner, lit::name_of(hook)));
+}
+
+void Trainer::save_checkpoint(const std::filesystem::path& path, bool weights_only) {
+  module();  // or an error that says there is none
+  checkpoints_->save(path, weights_only);
+}
+
+const std::filesystem::path& Trainer::ckpt_path() const {
+  return checkpoints_->ckpt_path();
 }
 
 std::filesystem::path Trainer::log_dir() const {

@@ -22,6 +22,7 @@
 
 namespace lit {
 
+class CheckpointConnector;
 class EvaluationLoop;
 class FitLoop;
 class HookCalls;
@@ -41,13 +42,22 @@ struct TrainerState {
 /// Epoch-level metrics of one evaluation loader, by name.
 using Scores = std::map<std::string, double>;
 
+struct FitOptions {
+  /// A checkpoint to go on from: a file, "last" (the newest last*.ckpt of the Trainer's
+  /// ModelCheckpoints) or "best" (the first one's best_model_path). Everything is restored:
+  /// weights, optimizers, schedulers, callbacks, the place in the data, random streams.
+  std::string ckpt_path = "";
+};
+
 struct EvaluateOptions {
-  bool verbose = true;  ///< print a table of the results
+  bool verbose = true;         ///< print a table of the results
+  std::string ckpt_path = "";  ///< whose weights the module gets first: as in FitOptions
 };
 
 struct PredictOptions {
   /// false: nothing is kept, for callbacks that write each batch away.
   bool return_predictions = true;
+  std::string ckpt_path = "";  ///< as in EvaluateOptions
 };
 
 /// Runs a LightningModule. What it does, in which order and when it stops is Lightning's, described
@@ -72,8 +82,9 @@ class Trainer {
   /// Trains, and validates if the module has a validation_step and there is a loader for it.
   /// Loaders that are not given are the data module's, else the module's own. A second call goes on
   /// where the first one stopped.
-  void fit(ModuleRef module, Loaders train_dataloader = {}, Loaders val_dataloaders = {});
-  void fit(ModuleRef module, DataModuleRef datamodule);
+  void fit(ModuleRef module, Loaders train_dataloader = {}, Loaders val_dataloaders = {},
+           FitOptions options = {});
+  void fit(ModuleRef module, DataModuleRef datamodule, FitOptions options = {});
 
   /// Runs the module once over each loader, and returns what it logged, for each loader.
   std::vector<Scores> validate(ModuleRef module, Loaders dataloaders = {},
@@ -90,6 +101,14 @@ class Trainer {
                                           PredictOptions options = {});
   std::vector<std::vector<Batch>> predict(ModuleRef module, DataModuleRef datamodule,
                                           PredictOptions options = {});
+
+  /// Writes all that the run is at this moment, as one file that can be gone on from; or the
+  /// weights and hyperparameters alone. Python's torch.load reads it.
+  /// @throws Error if it cannot be written, or if there is no module yet; what was there before is
+  /// unchanged
+  void save_checkpoint(const std::filesystem::path& path, bool weights_only = false);
+  /// The file the run began with; empty: none.
+  const std::filesystem::path& ckpt_path() const;
 
   /// Set to true, from any hook, it ends fit after the batch (once min_epochs and min_steps are
   /// reached).
@@ -143,6 +162,8 @@ class Trainer {
   /// Sends numbers to the loggers at once, as they are; `for_monitors`: also into
   /// callback_metrics().
   void log_metrics(const Metrics& metrics, int64_t step, bool for_monitors = false);
+  /// Does a validation follow on the training batch at hand?
+  bool validation_is_due() const;
   /// Does that loader of predict() shuffle, so that nobody knows which sample is which?
   bool predict_loader_shuffles(int64_t dataloader_idx) const;
   /// Does the module's type override that hook?
@@ -174,6 +195,7 @@ class Trainer {
   void handle_signals(bool handle) { handle_signals_ = handle; }
 
  private:
+  friend class CheckpointConnector;
   friend class EvaluationLoop;
   friend class FitLoop;
   friend class HookCalls;
@@ -185,7 +207,8 @@ class Trainer {
   using Status = TrainerState::Status;
 
   // What all entry points have in common: the run from attach to teardown, around `run`.
-  void enter(Fn fn, ModuleRef module, DataModuleRef data, const std::function<void()>& run);
+  void enter(Fn fn, ModuleRef module, DataModuleRef data, const std::string& ckpt_path,
+             const std::function<void()>& run);
   void attach(Fn fn, ModuleRef module, DataModuleRef data);
   void detach();
   void configure_callbacks();
@@ -203,7 +226,8 @@ class Trainer {
                                EvaluateOptions options);
   std::vector<std::vector<Batch>> predict_with(ModuleRef module, DataModuleRef data,
                                                const Loaders& loaders, PredictOptions options);
-  void fit_with(ModuleRef module, DataModuleRef data, const Loaders& train, const Loaders& val);
+  void fit_with(ModuleRef module, DataModuleRef data, const Loaders& train, const Loaders& val,
+                const FitOptions& options);
 
   // Loaders of a stage: those that were given, else the data module's, else the module's.
   Loaders request_loaders(Hook hook, const Loaders& given);
@@ -237,6 +261,7 @@ class Trainer {
   std::vector<std::shared_ptr<Logger>> loggers_;
   std::shared_ptr<Strategy> strategy_;
   std::unique_ptr<HookCalls> calls_;
+  std::unique_ptr<CheckpointConnector> checkpoints_;
   std::unique_ptr<FitLoop> fit_loop_;
   std::unique_ptr<EvaluationLoop> val_loop_, validate_loop_, test_loop_;
   std::unique_ptr<PredictionLoop> predict_loop_;

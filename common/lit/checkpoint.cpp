@@ -1,0 +1,54 @@
+// Checkpoints outside of a run: reading one, and making a module of it.
+#include "lit/checkpoint.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include "lit/error.h"
+#include "lit/trainer/checkpoint_connector.h"
+#include "serialize/torch_file.h"
+
+namespace lit {
+
+course::Dict read_checkpoint(const std::filesystem::path& path) {
+  try {
+    const course::Value content = course::read_torch_file(path);
+    if (!content.is<course::Dict>() || content.as_dict().find("state_dict") == nullptr) {
+      throw Error(path.string() + " is no checkpoint: it has no \"state_dict\"");
+    }
+    const course::Dict& checkpoint = content.as_dict();
+    const course::Value* format = checkpoint.find("lit_format");
+    if (format != nullptr && format->as_int() > kCheckpointFormat) {
+      throw Error(fmt::format(
+          "{} was written by a newer version of this library: its format is {}, and this one knows "
+          "up to {}",
+          path.string(), format->as_int(), kCheckpointFormat));
+    }
+    return checkpoint;
+  } catch (const Error&) {
+    throw;
+  } catch (const course::Error& error) {
+    throw Error(error.what());
+  }
+}
+
+void load_checkpoint_into(LightningModule& module, const std::filesystem::path& path,
+                          LoadOptions options) {
+  course::Dict checkpoint = read_checkpoint(path);
+  module.on_load_checkpoint(checkpoint);
+  try {
+    load_weights(module, checkpoint.at("state_dict").as_dict(),
+                 options.strict.value_or(module.strict_loading));
+  } catch (const course::Error& error) {
+    throw Error(fmt::format("{} cannot be loaded: {}", path.string(), error.what()));
+  }
+}
+
+course::Dict hyper_parameters(const std::filesystem::path& path, const course::Dict& overrides) {
+  const course::Dict checkpoint = read_checkpoint(path);
+  course::Dict hparams;
+  if (const course::Value* saved = checkpoint.find("hyper_parameters")) hparams = saved->as_dict();
+  for (const auto& [name, value] : overrides) hparams.set(name, value);
+  return hparams;
+}
+
+}  // namespace lit

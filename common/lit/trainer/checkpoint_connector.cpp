@@ -1,0 +1,247 @@
+// CheckpointConnector: a whole run as one file, and back.
+#include "lit/trainer/checkpoint_connector.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <system_error>
+#include <utility>
+
+#include "lit/callbacks/model_checkpoint.h"
+#include "lit/callbacks/on_exception_checkpoint.h"
+#include "lit/checkpoint.h"
+#include "lit/core/messages.h"
+#include "lit/core/names.h"
+#include "lit/error.h"
+#include "lit/loops/fit_loop.h"
+#include "lit/loops/hook_calls.h"
+#include "serialize/optimizer_state.h"
+#include "serialize/state_dict.h"
+#include "serialize/torch_file.h"
+
+namespace lit {
+
+namespace fs = std::filesystem;
+
+// --- Writing ----------------------------------------------------------------------------------
+
+course::Dict CheckpointConnector::dump(bool weights_only) {
+  LightningModule& module = trainer_.module();
+  course::Dict checkpoint{{"epoch", trainer_.current_epoch()},
+                          {"global_step", trainer_.global_step()},
+                          {"pytorch-lightning_version", kLightningVersion},
+                          {"lit_format", kCheckpointFormat},
+                          {"state_dict", course::state_dict(module)},
+                          {"loops", course::Dict{{"fit_loop", trainer_.fit_loop_->state_dict()}}}};
+  if (!weights_only) {
+    course::Dict callbacks;
+    for (const auto& callback : trainer_.callbacks()) {
+      course::Dict state = callback->state_dict();
+      if (state.size() > 0) callbacks.set(callback->state_key(), std::move(state));
+    }
+    checkpoint.set("callbacks", callbacks);
+    course::List optimizers, schedulers;
+    for (const LightningOptimizer& optimizer : trainer_.optimizers()) {
+      optimizers.emplace_back(course::optimizer_state_dict(*optimizer));
+    }
+    for (const LRSchedulerConfig& config : trainer_.lr_scheduler_configs()) {
+      schedulers.emplace_back(config.scheduler->state_dict());
+    }
+    checkpoint.set("optimizer_states", optimizers);
+    checkpoint.set("lr_schedulers", schedulers);
+  }
+  if (module.hparams().size() > 0) {
+    checkpoint.set("hparams_name", "kwargs");
+    checkpoint.set("hyper_parameters", module.hparams());
+  }
+  if (const auto& data = trainer_.datamodule()) {
+    if (data->hparams().size() > 0) {
+      checkpoint.set("datamodule_hparams_name", "kwargs");
+      checkpoint.set("datamodule_hyper_parameters", data->hparams());
+    }
+    course::Dict state = data->state_dict();
+    if (!weights_only && state.size() > 0) checkpoint.set(class_name(*data), std::move(state));
+  }
+  if (!weights_only) {
+    trainer_.calls_->callbacks(Hook::on_save_checkpoint, &Callback::on_save_checkpoint, checkpoint);
+  }
+  trainer_.calls_->module(Hook::on_save_checkpoint, [&](LightningModule& lightning) {
+    lightning.on_save_checkpoint(checkpoint);
+  });
+  return checkpoint;
+}
+
+void CheckpointConnector::save(const fs::path& path, bool weights_only) {
+  const course::Dict checkpoint = dump(weights_only);
+  if (trainer_.strategy().is_global_zero()) {
+    if (path.has_parent_path()) {
+      std::error_code failed;
+      fs::create_directories(path.parent_path(), failed);
+      if (failed) {
+        throw Error(fmt::format("the folder {} for a checkpoint could not be made: {}",
+                                path.parent_path().string(), failed.message()));
+      }
+    }
+    course::write_torch_file(path, checkpoint);
+  }
+  trainer_.strategy().barrier();
+}
+
+// --- Reading ----------------------------------------------------------------------------------
+
+void CheckpointConnector::open(std::string ckpt_path) {
+  path_.clear();
+  checkpoint_.reset();
+  if (ckpt_path.empty()) {
+    const bool resumes = trainer_.state().fn == TrainerState::Fn::fit &&
+                         trainer_.find_callback<OnExceptionCheckpoint>() != nullptr;
+    if (!resumes) return;
+    ckpt_path = "last";
+  }
+  const fs::path path = resolve(ckpt_path);
+  if (path.empty()) return;
+  info(fmt::format("Restoring states from the checkpoint path at {}", path.string()));
+  checkpoint_ = read_checkpoint(path);
+  path_ = path;
+}
+
+fs::path CheckpointConnector::resolve(const std::string& ckpt_path) const {
+  if (ckpt_path == "last") {
+    const fs::path found = last();
+    const bool asked_for = trainer_.find_callback<OnExceptionCheckpoint>() == nullptr;
+    if (found.empty() && asked_for) {
+      warn("ckpt_path is \"last\", but there is no last checkpoint; the run begins anew");
+    }
+    return found;
+  }
+  if (ckpt_path != "best") return ckpt_path;
+  std::vector<std::shared_ptr<ModelCheckpoint>> all;
+  for (const auto& callback : trainer_.callbacks()) {
+    if (auto one = std::dynamic_pointer_cast<ModelCheckpoint>(callback)) all.push_back(one);
+  }
+  if (all.empty()) {
+    throw Error("ckpt_path is \"best\", but no ModelCheckpoint is configured; name a file");
+  }
+  if (all.size() > 1) {
+    warn("ckpt_path is \"best\", and there are several ModelCheckpoints; the first one's is taken");
+  }
+  if (all.front()->best_model_path().empty()) {
+    throw Error("ckpt_path is \"best\", but ModelCheckpoint has not saved anything yet");
+  }
+  return all.front()->best_model_path();
+}
+
+// The newest of what may be meant.
+fs::path CheckpointConnector::last() const {
+  fs::path newest;
+  fs::file_time_type when;
+  const auto consider = [&](const fs::path& path) {
+    std::error_code failed;
+    const auto written = fs::last_write_time(path, failed);
+    if (failed || (!newest.empty() && written <= when)) return;
+    newest = path;
+    when = written;
+  };
+  for (const auto& callback : trainer_.callbacks()) {
+    if (const auto one = std::dynamic_pointer_cast<ModelCheckpoint>(callback)) {
+      for (const fs::path& path : one->last_checkpoints(trainer_)) consider(path);
+    } else if (const auto other = std::dynamic_pointer_cast<OnExceptionCheckpoint>(callback)) {
+      consider(other->ckpt_path());
+    }
+  }
+  return newest;
+}
+
+void load_weights(torch::nn::Module& module, const course::Dict& state, bool strict) {
+  if (strict) {
+    course::load_state_dict(module, state);
+    return;
+  }
+  const std::string differences = course::load_matching(module, state);
+  if (!differences.empty()) warn("weights were loaded as far as they fit" + differences);
+}
+
+void CheckpointConnector::restore_modules_and_callbacks() {
+  if (!checkpoint_) return;
+  LightningModule& module = trainer_.module();
+  trainer_.calls_->module(Hook::on_load_checkpoint, [&](LightningModule& lightning) {
+    lightning.on_load_checkpoint(*checkpoint_);
+  });
+  try {
+    load_weights(module, checkpoint_->at("state_dict").as_dict(), module.strict_loading);
+    if (const auto& data = trainer_.datamodule()) {
+      if (const course::Value* state = checkpoint_->find(class_name(*data))) {
+        data->load_state_dict(state->as_dict());
+      }
+    }
+    restore_callbacks();
+  } catch (const course::Error& error) {
+    throw Error(fmt::format("{} cannot be loaded: {}", path_.string(), error.what()));
+  }
+  if (trainer_.state().fn == TrainerState::Fn::fit) return;
+  info(fmt::format("Loaded model weights from the checkpoint at {}", path_.string()));
+  checkpoint_.reset();
+}
+
+void CheckpointConnector::restore_callbacks() {
+  trainer_.calls_->callbacks(Hook::on_load_checkpoint, &Callback::on_load_checkpoint,
+                             std::as_const(*checkpoint_));
+  const course::Value* states = checkpoint_->find("callbacks");
+  if (states == nullptr) return;
+  std::string without;
+  for (const auto& [key, state] : states->as_dict()) {
+    bool found = false;
+    for (const auto& callback : trainer_.callbacks()) {
+      if (callback->state_key() != key.as_string()) continue;
+      callback->load_state_dict(state.as_dict());
+      found = true;
+    }
+    if (!found) without += (without.empty() ? "" : ", ") + key.as_string();
+  }
+  if (!without.empty() && trainer_.state().fn == TrainerState::Fn::fit) {
+    warn(fmt::format("the checkpoint has the states of callbacks that are not there now: {}",
+                     without));
+  }
+}
+
+void CheckpointConnector::restore_training_state() {
+  if (!checkpoint_) return;
+  try {
+    const course::Value* optimizers = checkpoint_->find("optimizer_states");
+    const course::Value* schedulers = checkpoint_->find("lr_schedulers");
+    if (optimizers == nullptr || schedulers == nullptr) {
+      throw Error(
+          "it contains only the model, without optimizer and schedulers, so that no run can go on "
+          "with it; load its weights instead (load_from_checkpoint)");
+    }
+    const auto same_number = [](const char* what, size_t there, size_t here) {
+      if (there == here) return;
+      throw Error(fmt::format("it has the states of {} {}, but configure_optimizers() returned {}",
+                              there, what, here));
+    };
+    same_number("optimizers", optimizers->as_list().size(), trainer_.optimizers().size());
+    same_number("schedulers", schedulers->as_list().size(), trainer_.lr_scheduler_configs().size());
+    trainer_.global_step_ = checkpoint_->at("global_step").as_int();
+    trainer_.fit_loop_->load_state_dict(
+        checkpoint_->at("loops").as_dict().at("fit_loop").as_dict());
+    for (size_t i = 0; i < trainer_.optimizers().size(); ++i) {
+      course::load_optimizer_state_dict(*trainer_.optimizers()[i],
+                                        optimizers->as_list()[i].as_dict());
+    }
+    for (size_t i = 0; i < trainer_.lr_scheduler_configs().size(); ++i) {
+      trainer_.lr_scheduler_configs()[i].scheduler->load_state_dict(
+          schedulers->as_list()[i].as_dict());
+    }
+  } catch (const course::Error& error) {
+    throw Error(fmt::format("{} cannot be gone on with: {}", path_.string(), error.what()));
+  }
+  if (trainer_.max_epochs() >= 0 && trainer_.current_epoch() > trainer_.max_epochs()) {
+    throw Error(fmt::format(
+        "the checkpoint is of a run that has completed {} epochs, but max_epochs is {}; set it "
+        "higher",
+        trainer_.current_epoch(), trainer_.max_epochs()));
+  }
+  info(fmt::format("Restored all states from the checkpoint at {}", path_.string()));
+  checkpoint_.reset();
+}
+
+}  // namespace lit
