@@ -337,10 +337,10 @@ void ModelCheckpoint::save_monitored(Trainer& trainer, const Metrics& metrics, d
 }
 
 void ModelCheckpoint::save_newest(Trainer& trainer, const Metrics& metrics) {
-  const fs::path previous = best_model_path_;
-  best_model_path_ = free_name(metrics, "", previous);
+  const fs::path replaced = options_.save_top_k == 1 ? best_model_path_ : fs::path();
+  best_model_path_ = free_name(metrics, "", replaced);
   save(trainer, best_model_path_);
-  if (options_.save_top_k == 1 && !previous.empty()) remove(trainer, previous, best_model_path_);
+  if (!replaced.empty()) remove(trainer, replaced, best_model_path_);
 }
 
 // Only where something was saved at this very step.
