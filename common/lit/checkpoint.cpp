@@ -10,24 +10,28 @@
 namespace lit {
 
 course::Dict read_checkpoint(const std::filesystem::path& path) {
+  course::Value content;
   try {
-    const course::Value content = course::read_torch_file(path);
+    content = course::read_torch_file(path);
+  } catch (const course::Error& error) {
+    throw Error(error.what());
+  }
+  try {
     if (!content.is<course::Dict>() || content.as_dict().find("state_dict") == nullptr) {
-      throw Error(path.string() + " is no checkpoint: it has no \"state_dict\"");
+      throw Error("it has no \"state_dict\"");
     }
     const course::Dict& checkpoint = content.as_dict();
     const course::Value* format = checkpoint.find("lit_format");
     if (format != nullptr && format->as_int() > kCheckpointFormat) {
-      throw Error(fmt::format(
-          "{} was written by a newer version of this library: its format is {}, and this one knows "
-          "up to {}",
-          path.string(), format->as_int(), kCheckpointFormat));
+      throw Error(
+          fmt::format("it was written by a newer version of this library: its format is {}, and "
+                      "this one knows up to {}",
+                      format->as_int(), kCheckpointFormat));
     }
     return checkpoint;
-  } catch (const Error&) {
-    throw;
   } catch (const course::Error& error) {
-    throw Error(error.what());
+    throw Error(
+        fmt::format("{} is no checkpoint that can be used: {}", path.string(), error.what()));
   }
 }
 

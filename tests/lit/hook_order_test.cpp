@@ -1,7 +1,10 @@
 // The order of all calls is the specification: the lists are those of Lightning's own runs.
 #include <sstream>
 
+#include <filesystem>
+
 #include "lit/callbacks/callback.h"
+#include "lit/callbacks/model_checkpoint.h"
 #include "testing.h"
 
 namespace lit {
@@ -159,6 +162,13 @@ class RecordingModule : public LightningModule {
     LightningModule::lr_scheduler_step(scheduler, metric);
   }
 
+  void on_save_checkpoint(course::Dict&) override {
+    say("on_save_checkpoint");
+  }
+  void on_load_checkpoint(course::Dict&) override {
+    say("on_load_checkpoint");
+  }
+
   int optimizers_wanted = 1;
   int64_t skip_at = -1, stop_at = -1, fail_at = -1;
 
@@ -176,6 +186,11 @@ class RecordingData : public LightningDataModule {
   void prepare_data() override { say("prepare_data"); }
   void setup(const std::string& stage) override { say("setup:" + stage); }
   void teardown(const std::string& stage) override { say("teardown:" + stage); }
+  course::Dict state_dict() const override {
+    calls_.push_back("dm.state_dict");
+    return {{"of", "data"}};
+  }
+  void load_state_dict(const course::Dict&) override { say("load_state_dict"); }
   Loaders train_dataloader() override { return given("train_dataloader", batches_); }
   Loaders val_dataloader() override { return given("val_dataloader", 1); }
   Loaders test_dataloader() override { return given("test_dataloader", 1); }
@@ -278,6 +293,20 @@ class RecordingCallback : public Callback {
     was_interrupted = trainer.interrupted();
   }
 
+  course::Dict state_dict() const override {
+    calls_.push_back("cb.state_dict");
+    return {{"of", "callback"}};
+  }
+  void load_state_dict(const course::Dict&) override {
+    say("load_state_dict");
+  }
+  void on_save_checkpoint(Trainer&, LightningModule&, course::Dict&) override {
+    say("on_save_checkpoint");
+  }
+  void on_load_checkpoint(Trainer&, LightningModule&, const course::Dict&) override {
+    say("on_load_checkpoint");
+  }
+
   bool was_interrupted = false;
 
  private:
@@ -369,6 +398,79 @@ TEST_F(HookOrder, FitWithoutSanityCheckAsksForValidationDataBeforeItStarts) {
          "dm.train_dataloader dm.val_dataloader cb.on_train_start lm.on_train_start "
          "cb.on_train_epoch_start lm.on_train_epoch_start " +
          kBatch + kLastBatch + kInFitValidation + kEpochEnd + kEnd);
+}
+
+// Checkpoints: written behind all of an epoch's end, read before the optimizers are made.
+const char* const kSave =
+    "cb.state_dict dm.state_dict cb.on_save_checkpoint lm.on_save_checkpoint ";
+const char* const kLoad =
+    "lm.on_load_checkpoint dm.load_state_dict cb.on_load_checkpoint cb.load_state_dict ";
+const std::string kResume =
+    "configure_callbacks dm.prepare_data lm.prepare_data dm.setup:fit cb.setup:fit lm.setup:fit "
+    "lm.configure_model " +
+    std::string(kLoad) +
+    "lm.configure_optimizers cb.on_fit_start lm.on_fit_start dm.train_dataloader "
+    "dm.val_dataloader cb.on_train_start lm.on_train_start ";
+
+class HookOrderOfCheckpoints : public HookOrder {
+ protected:
+  HookOrderOfCheckpoints()
+      : folder_(std::filesystem::path(::testing::TempDir()) / "hook_order_of_checkpoints") {
+    std::filesystem::remove_all(folder_);
+  }
+  ~HookOrderOfCheckpoints() override { std::filesystem::remove_all(folder_); }
+  // A run of so many epochs that writes checkpoints, from one of them if there is a path.
+  void run(int64_t epochs, ModelCheckpointOptions options, const std::string& ckpt_path = "") {
+    make({.max_epochs = epochs, .num_sanity_val_steps = 1});
+    options.dirpath = folder_;
+    options.save_top_k = -1;
+    trainer_ = std::make_unique<Trainer>(
+        quiet({.callbacks = {std::make_shared<RecordingMonitor>(calls_), callback_,
+                             callback<ModelCheckpoint>(options)},
+               .max_epochs = epochs,
+               .num_sanity_val_steps = 1}));
+    calls_.clear();
+    trainer_->fit(module_, data_, {.ckpt_path = ckpt_path});
+  }
+  const std::filesystem::path folder_;
+};
+
+TEST_F(HookOrderOfCheckpoints, WrittenAtAnEpochsEnd) {
+  run(1, {});
+  expect(kBegin + kSanity + kTrainStart + kBatch + kLastBatch + kInFitValidation + kEpochEnd +
+         kSave + kEnd);
+}
+
+TEST_F(HookOrderOfCheckpoints, ResumedFromAnEpochsEnd) {
+  run(1, {});
+  run(2, {}, folder_ / "epoch=0-step=2.ckpt");
+  expect(kResume + kEpochStart + kBatch + kLastBatch + kInFitValidation + kEpochEnd + kSave + kEnd);
+}
+
+// In the middle of an epoch: no start of it, no sanity check, and the next batch.
+TEST_F(HookOrderOfCheckpoints, ResumedInTheMiddleOfAnEpoch) {
+  run(1, {.every_n_train_steps = 1});
+  run(1, {.every_n_train_steps = 5}, folder_ / "epoch=0-step=1.ckpt");
+  expect(kResume + kLastBatch + kInFitValidation + kEpochEnd + kEnd);
+}
+
+// Behind the last batch: what is left of the epoch.
+TEST_F(HookOrderOfCheckpoints, ResumedBehindTheLastBatch) {
+  run(1, {.every_n_train_steps = 2});
+  run(1, {.every_n_train_steps = 5}, folder_ / "epoch=0-step=2.ckpt");
+  expect(kResume + kInFitValidation + kEpochEnd + kEnd);
+}
+
+TEST_F(HookOrderOfCheckpoints, AnEvaluationTakesTheWeights) {
+  run(1, {});
+  calls_.clear();
+  trainer_->validate(module_, data_,
+                     {.verbose = false, .ckpt_path = folder_ / "epoch=0-step=2.ckpt"});
+  expect(
+      "configure_callbacks dm.prepare_data lm.prepare_data dm.setup:validate cb.setup:validate "
+      "lm.setup:validate lm.configure_model " +
+      std::string(kLoad) + "dm.val_dataloader " + std::string(kValidation) +
+      "dm.teardown:validate cb.teardown:validate lm.teardown:validate");
 }
 
 TEST_F(HookOrder, Validate) {

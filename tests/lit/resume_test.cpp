@@ -300,5 +300,287 @@ TEST_F(Resumed, AKilledRunEndsAsIfItHadNotBeen) {
   }
 }
 
+// --- What is in a file, and what is made of it ------------------------------------------------
+
+// One epoch of five batches, with a scheduler; writes end.ckpt, and end_weights.ckpt.
+std::shared_ptr<Line> five_batches(const fs::path& folder, int64_t epochs = 1) {
+  const auto module = std::make_shared<Line>();
+  module->configure = [](const std::shared_ptr<torch::optim::SGD>& sgd) {
+    return OptimizerConfig{
+        .optimizer = sgd,
+        .lr_scheduler = LRSchedulerConfig{.scheduler = std::make_shared<StepLR>(sgd, 1, 0.5)}};
+  };
+  module->save_hyperparameters({{"width", 3}, {"name", "line"}});
+  const auto saves = callback<LambdaCallback>({.on_train_epoch_end = [&](Trainer& t, auto&) {
+    t.save_checkpoint(folder / "in_epoch_end.ckpt");
+  }});
+  Trainer trainer(quiet({.callbacks = {saves}, .max_epochs = epochs, .limit_val_batches = 0}));
+  trainer.fit(module, numbers(5));
+  trainer.save_checkpoint(folder / "end.ckpt");
+  trainer.save_checkpoint(folder / "end_weights.ckpt", /*weights_only=*/true);
+  return module;
+}
+
+// Spec 8.1, 8.2.
+TEST_F(CheckpointFile, HasLightningsKeys) {
+  five_batches(folder_);
+  const course::Value file = course::read_torch_file(folder_ / "in_epoch_end.ckpt");
+  const course::Dict& checkpoint = file.as_dict();
+  for (const char* key :
+       {"epoch", "global_step", "pytorch-lightning_version", "state_dict", "loops", "callbacks",
+        "optimizer_states", "lr_schedulers", "hparams_name", "hyper_parameters"}) {
+    EXPECT_NE(checkpoint.find(key), nullptr) << key;
+  }
+  EXPECT_EQ(checkpoint.at("epoch").as_int(), 0);
+  EXPECT_EQ(checkpoint.at("global_step").as_int(), 5);
+  EXPECT_EQ(checkpoint.at("hyper_parameters").as_dict().at("width").as_int(), 3);
+  const course::Dict& loop = checkpoint.at("loops").as_dict().at("fit_loop").as_dict();
+  const course::Dict& epochs = loop.at("epoch_progress").as_dict().at("current").as_dict();
+  EXPECT_EQ(epochs.at("processed").as_int(), 1);
+  EXPECT_EQ(epochs.at("completed").as_int(), 0);
+  EXPECT_EQ(loop.at("epoch_loop.state_dict").as_dict().at("_batches_that_stepped").as_int(), 5);
+  const course::Dict& scheduler = checkpoint.at("lr_schedulers").as_list()[0].as_dict();
+  EXPECT_EQ(scheduler.at("last_epoch").as_int(), 1) << "spec 6.4: it has stepped already";
+  const course::Dict& group = checkpoint.at("optimizer_states")
+                                  .as_list()[0]
+                                  .as_dict()
+                                  .at("param_groups")
+                                  .as_list()[0]
+                                  .as_dict();
+  EXPECT_EQ(group.at("lr").as_double(), 0.05);
+}
+
+TEST_F(CheckpointFile, OfWeightsOnly) {
+  const auto module = five_batches(folder_);
+  const course::Value file = course::read_torch_file(folder_ / "end_weights.ckpt");
+  for (const char* key : {"callbacks", "optimizer_states", "lr_schedulers"}) {
+    EXPECT_EQ(file.as_dict().find(key), nullptr) << key;
+  }
+  EXPECT_NE(file.as_dict().find("hyper_parameters"), nullptr);
+  Trainer trainer(quiet({.max_epochs = 2, .limit_val_batches = 0}));
+  EXPECT_THAT(error_of([&] {
+                trainer.fit(std::make_shared<Line>(), numbers(5), {},
+                            {.ckpt_path = folder_ / "end_weights.ckpt"});
+              }),
+              AllOf(HasSubstr("end_weights.ckpt"), HasSubstr("contains only the model")));
+  // Its weights can be had.
+  const auto again = std::make_shared<Line>();
+  load_checkpoint_into(*again, folder_ / "end_weights.ckpt");
+  EXPECT_EQ(again->weight(), module->weight());
+}
+
+// Spec 8.5.
+TEST_F(CheckpointFile, OfAnEpochsEndGoesOnWithTheNext) {
+  five_batches(folder_);
+  for (const char* name : {"end.ckpt", "in_epoch_end.ckpt"}) {
+    const auto module = std::make_shared<Line>();
+    module->configure = [](const std::shared_ptr<torch::optim::SGD>& sgd) {
+      return OptimizerConfig{
+          .optimizer = sgd,
+          .lr_scheduler = LRSchedulerConfig{.scheduler = std::make_shared<StepLR>(sgd, 1, 0.5)}};
+    };
+    Trainer trainer(quiet({.max_epochs = 3, .limit_val_batches = 0}));
+    trainer.fit(module, numbers(5), {}, {.ckpt_path = folder_ / name});
+    EXPECT_EQ(trainer.global_step(), 15);
+    EXPECT_EQ(module->batches.size(), 10);
+    EXPECT_EQ(module->rates.front(), 0.05) << "of the second epoch";
+    EXPECT_EQ(module->rates.back(), 0.025);
+    const auto straight = five_batches(folder_ / "straight", 3);
+    EXPECT_EQ(module->weight(), straight->weight());
+  }
+  EXPECT_THAT(messages_.infos, Contains(HasSubstr("Restored all states from the checkpoint at")));
+}
+
+TEST_F(CheckpointFile, OfMoreEpochsThanThereAreToBe) {
+  five_batches(folder_, 3);
+  const auto go_on = [&](int64_t epochs) {
+    const auto module = std::make_shared<Line>();
+    module->configure = [](const std::shared_ptr<torch::optim::SGD>& sgd) {
+      return OptimizerConfig{
+          .optimizer = sgd,
+          .lr_scheduler = LRSchedulerConfig{.scheduler = std::make_shared<StepLR>(sgd, 1, 0.5)}};
+    };
+    Trainer trainer(quiet({.max_epochs = epochs, .limit_val_batches = 0}));
+    trainer.fit(module, numbers(5), {}, {.ckpt_path = folder_ / "end.ckpt"});
+    return module->batches.size();
+  };
+  EXPECT_THAT(error_of([&] { go_on(2); }), AllOf(HasSubstr("completed 3 epochs"), HasSubstr("2")));
+  EXPECT_EQ(go_on(3), 0);
+  EXPECT_THAT(messages_.infos, Contains("Trainer.fit stopped: max_epochs=3 reached."));
+}
+
+TEST_F(Resumed, AWindowOfAccumulationGoesOn) {
+  // loss = w x, lr .1, windows of 2: interrupted behind batch 1 of a window.
+  const auto fit = [&](bool interrupt, const std::string& from) {
+    const auto module = std::make_shared<Line>();
+    module->on_step = [&](Line& self, const Batch&, int64_t batch_idx, auto&&...) {
+      if (interrupt && batch_idx == 2 && self.global_step() == 1) raise(SIGTERM);
+    };
+    Trainer trainer(quiet({.callbacks = {callback<OnExceptionCheckpoint>({.dirpath = folder_})},
+                           .max_epochs = 1,
+                           .limit_val_batches = 0,
+                           .enable_checkpointing = false,
+                           .accumulate_grad_batches = 2}));
+    try {
+      trainer.fit(module, numbers(5), {}, {.ckpt_path = from});
+      EXPECT_FALSE(interrupt);
+    } catch (const Interrupted&) {
+      EXPECT_TRUE(interrupt);
+    }
+    return module;
+  };
+  fit(/*interrupt=*/true, "");
+  const course::Value file = course::read_torch_file(folder_ / "on_exception.ckpt");
+  EXPECT_EQ(file.as_dict().at("global_step").as_int(), 1);
+  const auto resumed = fit(false, folder_ / "on_exception.ckpt");
+  EXPECT_THAT(resumed->batches, ElementsAre(3, 4));
+  EXPECT_NEAR(resumed->weight(), .25, 1e-6) << "1, .85, .85, .5, .25: spec 6.6";
+}
+
+TEST_F(Resumed, AStoppedRunStaysStopped) {
+  const auto fit = [&](const std::string& from) {
+    const auto module = std::make_shared<Line>();
+    module->on_epoch_end = [](Line& self) { self.log("m", 1.0); };
+    Trainer trainer(quiet({.callbacks = {callback<EarlyStopping>({.monitor = "m", .patience = 1}),
+                                         callback<ModelCheckpoint>({.dirpath = folder_})},
+                           .max_epochs = 9,
+                           .limit_val_batches = 0}));
+    trainer.fit(module, numbers(1), {}, {.ckpt_path = from});
+    return trainer.current_epoch();
+  };
+  EXPECT_EQ(fit(""), 2);
+  EXPECT_EQ(fit(folder_ / "epoch=1-step=2.ckpt"), 2);
+}
+
+TEST_F(Resumed, FromTheLastAndTheBest) {
+  const auto fit = [&](const std::string& ckpt_path, int64_t epochs) {
+    const auto module = std::make_shared<Line>();
+    module->on_epoch_end = [](Line& self) { self.log("m", self.current_epoch() == 1 ? 1.0 : 2.0); };
+    const auto check =
+        callback<ModelCheckpoint>({.dirpath = folder_, .monitor = "m", .save_last = SaveLast::yes});
+    Trainer trainer(quiet({.callbacks = {check}, .max_epochs = epochs, .limit_val_batches = 0}));
+    trainer.fit(module, numbers(2), {}, {.ckpt_path = ckpt_path});
+    const auto scores = trainer.test(module, numbers(1), {.verbose = false, .ckpt_path = "best"});
+    EXPECT_EQ(trainer.ckpt_path(), check->best_model_path());
+    return trainer.global_step();
+  };
+  EXPECT_EQ(fit("last", 3), 6);
+  EXPECT_THAT(messages_.warnings, Contains(HasSubstr("there is no last checkpoint")));
+  messages_.infos.clear();
+  EXPECT_EQ(fit("last", 4), 8);
+  EXPECT_THAT(messages_.infos, Contains(HasSubstr("last.ckpt")));
+  Trainer none(quiet({.max_epochs = 1, .limit_val_batches = 0}));
+  EXPECT_THAT(
+      error_of([&] { none.fit(std::make_shared<Line>(), numbers(1), {}, {.ckpt_path = "best"}); }),
+      HasSubstr("no ModelCheckpoint"));
+}
+
+TEST_F(Resumed, WithTheAveragesOfWeights) {
+  const auto fit = [&](int64_t epochs, const std::string& from) {
+    const auto module = std::make_shared<Line>();
+    Trainer trainer(quiet({.callbacks = {callback<EMAWeightAveraging>({.decay = .5}),
+                                         callback<ModelCheckpoint>({.dirpath = folder_})},
+                           .max_epochs = epochs,
+                           .limit_val_batches = 0}));
+    trainer.fit(module, numbers(2), {}, {.ckpt_path = from});
+    return module->weight();
+  };
+  fit(1, "");  // weights .9, .7; average .8
+  const course::Value file = course::read_torch_file(folder_ / "epoch=0-step=2.ckpt");
+  const auto weight = [&](const char* key) {
+    return file.as_dict().at(key).as_dict().at("w").as_tensor().item<double>();
+  };
+  EXPECT_NEAR(weight("state_dict"), .8, 1e-6);
+  EXPECT_NEAR(weight("current_model_state"), .7, 1e-6);
+  EXPECT_NEAR(fit(2, folder_ / "epoch=0-step=2.ckpt"), .55, 1e-6) << "as in one run, spec 11.8";
+}
+
+// --- Modules from files -----------------------------------------------------------------------
+
+class Sized : public LightningModule {
+ public:
+  explicit Sized(const course::Dict& hparams) {
+    save_hyperparameters(hparams);
+    width = hparams.at("width").as_int();
+    layer = register_module("layer", torch::nn::Linear(width, 1));
+  }
+  void on_load_checkpoint(course::Dict& checkpoint) override {
+    loaded = checkpoint.find("global_step") != nullptr;
+  }
+  int64_t width;
+  bool loaded = false;
+  torch::nn::Linear layer{nullptr};
+};
+
+TEST_F(CheckpointFile, MakesAModule) {
+  const Sized before({{"width", 4}, {"dropout", .5}});
+  course::write_torch_file(folder_ / "a.ckpt",
+                           course::Dict{{"state_dict", course::state_dict(before)},
+                                        {"global_step", 1},
+                                        {"hyper_parameters", before.hparams()}});
+  const auto module = load_from_checkpoint<Sized>(folder_ / "a.ckpt", {{"dropout", .1}});
+  EXPECT_EQ(module->width, 4);
+  EXPECT_TRUE(module->loaded);
+  EXPECT_EQ(module->hparams().at("dropout").as_double(), .1);
+  EXPECT_TRUE(torch::equal(module->layer->weight, before.layer->weight));
+  EXPECT_THAT(error_of([&] {
+                load_from_checkpoint<Sized>(folder_ / "a.ckpt", {{"width", 5}});
+              }),
+              AllOf(HasSubstr("a.ckpt cannot be loaded"), HasSubstr("layer.weight ([1, 4]")));
+  EXPECT_THAT(error_of([&] { load_from_checkpoint<Line>(folder_ / "a.ckpt"); }),
+              AllOf(HasSubstr("missing: w"), HasSubstr("not in the model: layer.weight")));
+  load_from_checkpoint<Line>(folder_ / "a.ckpt", {}, {.strict = false});
+  EXPECT_THAT(messages_.warnings, Contains(HasSubstr("missing: w")));
+}
+
+TEST_F(CheckpointFile, BadOnesAreRefusedByTheTrainer) {
+  const auto fit = [&](const fs::path& path) {
+    return error_of([&] {
+      Trainer trainer(quiet({.max_epochs = 2, .limit_val_batches = 0}));
+      trainer.fit(std::make_shared<Line>(), numbers(5), {}, {.ckpt_path = path});
+    });
+  };
+  EXPECT_THAT(fit(folder_ / "none.ckpt"), HasSubstr("none.ckpt"));
+  EXPECT_THAT(fit(folder_), HasSubstr(folder_.string()));
+  std::ofstream(folder_ / "text.ckpt") << "no checkpoint";
+  EXPECT_THAT(fit(folder_ / "text.ckpt"), HasSubstr("text.ckpt"));
+  course::write_torch_file(folder_ / "list.ckpt", course::List{1});
+  EXPECT_THAT(fit(folder_ / "list.ckpt"),
+              HasSubstr("is no checkpoint that can be used: it has no"));
+  course::write_torch_file(folder_ / "new.ckpt",
+                           course::Dict{{"state_dict", course::Dict{}}, {"lit_format", 99}});
+  EXPECT_THAT(fit(folder_ / "new.ckpt"), AllOf(HasSubstr("newer version"), HasSubstr("99")));
+
+  // Every key of a good one, taken away or of another kind: one sentence, with the path in it.
+  five_batches(folder_);
+  const course::Value good = course::read_torch_file(folder_ / "end.ckpt");
+  for (const auto& [key, value] : good.as_dict()) {
+    for (const bool removed : {true, false}) {
+      SCOPED_TRACE(key.as_string() + (removed ? " removed" : " replaced"));
+      course::Dict bad;
+      for (const auto& [name, content] : good.as_dict()) {
+        if (name.as_string() != key.as_string()) {
+          bad.set(name, content);
+        } else if (!removed) {
+          bad.set(name, course::List{"nonsense"});
+        }
+      }
+      course::write_torch_file(folder_ / "bad.ckpt", bad);
+      const auto module = std::make_shared<Line>();
+      module->configure = [](const std::shared_ptr<torch::optim::SGD>& sgd) {
+        return OptimizerConfig{
+            .optimizer = sgd,
+            .lr_scheduler = LRSchedulerConfig{.scheduler = std::make_shared<StepLR>(sgd, 1, 0.5)}};
+      };
+      Trainer trainer(quiet({.max_epochs = 2, .limit_val_batches = 0}));
+      try {
+        trainer.fit(module, numbers(5), {}, {.ckpt_path = folder_ / "bad.ckpt"});
+      } catch (const Error& error) {
+        EXPECT_THAT(error.what(), HasSubstr("bad.ckpt"));
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace lit
