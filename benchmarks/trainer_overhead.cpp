@@ -85,6 +85,7 @@ Outcome through_trainer(const course::InMemoryLoader& loader, std::ostream& nowh
   lit::Trainer trainer({.accelerator = "cpu",
                         .callbacks = {std::make_shared<lit::ProgressBar>(output)},
                         .max_epochs = 1,
+                        .enable_checkpointing = false,
                         .enable_model_summary = false});
   trainer.fit(module, loader);
   return {microseconds(module->time, loader.batches()),

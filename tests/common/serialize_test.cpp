@@ -283,6 +283,43 @@ TEST(SerializeTorchFile, DamagedFilesGiveErrorsAndNothingElse) {
   }
 }
 
+// Cut at every length, and with every single bit flipped: refused, or the same values as before
+// (some bytes of a zip file say nothing: times, permissions).
+TEST(SerializeTorchFile, NoDamageGivesOtherValues) {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "x.pt";
+  const torch::Tensor weights = torch::arange(6).to(torch::kFloat32);
+  course::write_torch_file(path, Dict{{"epoch", 3},
+                                      {"state_dict", Dict{{"w", weights}}},
+                                      {"lr", List{0.1, Tuple{{true, Value()}}}}});
+  const std::string good = content(path);
+  for (size_t length = 0; length < good.size(); ++length) {
+    folder.write("x.pt", good.substr(0, length));
+    EXPECT_NE(message_of([&] { course::read_torch_file(path); }), "no error") << length;
+  }
+  int64_t refused = 0;
+  for (size_t bit = 0; bit < 8 * good.size(); ++bit) {
+    std::string bad = good;
+    bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << bit % 8));
+    folder.write("x.pt", bad);
+    try {
+      const Value value = course::read_torch_file(path);
+      const Dict& found = value.as_dict();
+      const List& lr = found.at("lr").as_list();
+      const bool same =
+          found.size() == 3 && found.at("epoch").as_int() == 3 &&
+          found.at("state_dict").as_dict().size() == 1 &&
+          torch::equal(found.at("state_dict").as_dict().at("w").as_tensor(), weights) &&
+          lr.size() == 2 && lr[0].as_double() == 0.1 && lr[1].as_tuple().size() == 2 &&
+          lr[1].as_tuple()[0].as_bool() && lr[1].as_tuple()[1].is_none();
+      ASSERT_TRUE(same) << "bit " << bit % 8 << " of byte " << bit / 8;
+    } catch (const course::Error&) {
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 2000) << "of " << 8 * good.size() << ", most of which fill space";
+}
+
 // A zip file of one pickle, made with the writer's own records and a pickle of our choice.
 std::string message_of_pickle(const std::string& pickle) {
   const TemporaryFolder folder;

@@ -17,7 +17,8 @@ class Outside(unittest.TestCase):
         self.folder = Path(folder.name)
 
     def run_it(self, *command: object) -> str:
-        result = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+        result = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False,
+                                cwd=self.folder)
         self.assertEqual(result.returncode, 0, f"{command}\n{result.stdout[-3000:]}{result.stderr[-3000:]}")
         return result.stdout
 
@@ -29,6 +30,7 @@ class Outside(unittest.TestCase):
         output = self.run_it(program)
         self.assertTrue(output.endswith("slope 3, intercept -1\n"), output)
         self.assertIn("2         Trainable params\n", output)
+        self.assertEqual(len(list(self.folder.glob("checkpoints/*.ckpt"))), 1, "one is kept, by default")
 
     def test_installed(self):
         prefix = self.folder / "prefix"

@@ -219,6 +219,17 @@ def bench(arguments: list[str]) -> int:
     return 0
 
 
+def prove(arguments: list[str]) -> int:
+    """prove [NAME...]"""
+    from coursetool import prove as proofs
+    preset, words = take_preset(arguments)
+    refuse_flags("prove", words)
+    unknown = next((word for word in words if word not in proofs.PROOFS), None)
+    if unknown is not None:
+        raise UsageError(f"there is no proof '{unknown}'{did_you_mean(unknown, list(proofs.PROOFS))}; there are {', '.join(proofs.PROOFS)}")
+    return proofs.main(ROOT, preset, words)
+
+
 VERBS = {
     "run": Verb("run [STEP[/PROGRAM]] [-- ARGS]", "install what is missing, build, run a lesson's program",
                 "STEP is 05, step05 or step05_evaluation; without one, the newest lesson that trains runs.\n"
@@ -241,6 +252,10 @@ VERBS = {
                  "programs are (default: build/release).", docs),
     "bench": Verb("bench [NAME]", "measure what the speed claims come from",
                   "NAME is a file of benchmarks/; without one, all run. --preset as for run.", bench),
+    "prove": Verb("prove [NAME...]", "what takes longer than a test may",
+                  "resume  a run killed at 200 places, from a random seed, ends as if it had not been; a minute\n"
+                  "fuzz    afl++ looks for ten minutes for a checkpoint that is answered with anything but an error\n"
+                  "Without a NAME, all. --preset as for run.", prove),
     "chain": Verb("chain carry STEP", "bring a change of one lesson's code into all those behind it",
                   "For authors: CONTRIBUTING.md tells when.\n\n"
                   "carry STEP  merges what is changed in STEP since the last commit into every later step. Where a step has\n"

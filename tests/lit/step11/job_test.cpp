@@ -112,6 +112,7 @@ TEST(Step11Job, SameLossesToTheLastDigit) {
                         .callbacks = {lit::callback<lit::EarlyStopping>(
                             {.monitor = "val_loss", .patience = config.patience})},
                         .max_epochs = config.epochs,
+                        .enable_checkpointing = false,
                         .enable_progress_bar = false,
                         .enable_model_summary = false});
   trainer.fit(job, std::make_shared<Epochs>(splits.train, config, seeds),
