@@ -37,6 +37,7 @@ class TemporaryFolder {
   std::filesystem::path write(const std::string& name, const std::string& bytes) const {
     const std::filesystem::path file = path_ / name;
     std::filesystem::create_directories(file.parent_path());
+    std::filesystem::remove(file);  // file systems flush one that is written over: two milliseconds
     std::ofstream(file, std::ios::binary) << bytes;
     return file;
   }
