@@ -3,11 +3,25 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
+
 #include "lit/error.h"
 #include "lit/trainer/checkpoint_connector.h"
 #include "serialize/torch_file.h"
 
 namespace lit {
+namespace {
+
+// What `torch.save(module.state_dict(), …)` leaves: tensors by name, and nothing else.
+bool is_bare_state_dict(const course::Value& content) {
+  if (!content.is<course::Dict>() || content.as_dict().size() == 0) return false;
+  const course::Dict& dict = content.as_dict();
+  return std::all_of(dict.begin(), dict.end(), [](const auto& item) {
+    return item.first.template is<std::string>() && item.second.template is<torch::Tensor>();
+  });
+}
+
+}  // namespace
 
 course::Dict read_checkpoint(const std::filesystem::path& path) {
   course::Value content;
@@ -17,6 +31,7 @@ course::Dict read_checkpoint(const std::filesystem::path& path) {
     throw Error(error.what());
   }
   try {
+    if (is_bare_state_dict(content)) return {{"state_dict", content}};
     if (!content.is<course::Dict>() || content.as_dict().find("state_dict") == nullptr) {
       throw Error("it has no \"state_dict\"");
     }

@@ -15,7 +15,8 @@ namespace lit {
 inline constexpr const char* kLightningVersion = "2.5.0";
 inline constexpr int64_t kCheckpointFormat = 1;
 
-/// The content of a checkpoint of ours or of Lightning's.
+/// The content of a checkpoint of ours or of Lightning's; a state_dict by itself, as Python saves
+/// them, is one with nothing else in it.
 /// @throws Error for a file that is missing, damaged, none, or of a newer version than this library
 course::Dict read_checkpoint(const std::filesystem::path& path);
 

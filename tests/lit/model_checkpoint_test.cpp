@@ -1,5 +1,6 @@
 // ModelCheckpoint and OnExceptionCheckpoint: which files there are after a run, by Lightning's
 // numbers.
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -329,16 +330,42 @@ TEST_F(TopK, ItsStateIsInItsFile) {
   EXPECT_EQ(line, checkpoint_->best_model_path().string() + ": 1");
 }
 
+// A file that may not grow is what a full disk is: the write fails in its middle.
 TEST_F(TopK, AFullDiskLosesNothing) {
   files_of({2}, {.monitor = "m"});
   const fs::path first = checkpoint_->best_model_path();
-  fs::permissions(folder_, fs::perms::owner_read | fs::perms::owner_exec);
-  if (access(folder_.c_str(), W_OK) != 0) {  // root may write everywhere
-    EXPECT_THAT(error_of([&] { files_of({1}, {.filename = "new", .monitor = "m"}); }),
-                HasSubstr("could not be written"));
-  }
-  fs::permissions(folder_, fs::perms::owner_all);
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit small{4000, before.rlim_max};
+  const auto handler = signal(SIGXFSZ, SIG_IGN);
+  setrlimit(RLIMIT_FSIZE, &small);
+  const std::string sentence =
+      error_of([&] { files_of({1}, {.filename = "new", .monitor = "m"}); });
+  setrlimit(RLIMIT_FSIZE, &before);
+  signal(SIGXFSZ, handler);
+  EXPECT_THAT(sentence, AllOf(HasSubstr("new.ckpt could not be written"),
+                              HasSubstr("what was there before is unchanged")));
+  EXPECT_THAT(files(), ElementsAre("epoch=0-step=2.ckpt")) << "and nothing half-written";
   EXPECT_EQ(step_of(first), 2);
+}
+
+TEST_F(TopK, AnOptimizerThatCannotBeKeptDoesNotEndTheRun) {
+  class ByLbfgs : public Line {
+   public:
+    Optimizers configure_optimizers() override {
+      return std::make_shared<torch::optim::LBFGS>(parameters());
+    }
+  };
+  const auto run = [&](const std::string& from) {
+    Trainer trainer(quiet({.callbacks = {callback<ModelCheckpoint>({.dirpath = folder_})},
+                           .max_epochs = 2,
+                           .limit_val_batches = 0}));
+    trainer.fit(std::make_shared<ByLbfgs>(), numbers(1), {}, {.ckpt_path = from});
+  };
+  run("");
+  EXPECT_THAT(messages_.warnings, Contains(HasSubstr("no run can go on from them")));
+  EXPECT_THAT(error_of([&] { run(folder_ / "epoch=1-step=2.ckpt"); }),
+              HasSubstr("without the optimizer's state"));
 }
 
 // --- Exceptions -------------------------------------------------------------------------------

@@ -563,6 +563,20 @@ TEST_F(CheckpointFile, MakesAModule) {
   EXPECT_THAT(messages_.warnings, Contains(HasSubstr("missing: w")));
 }
 
+TEST_F(CheckpointFile, AStateDictByItselfIsOne) {
+  Line before;
+  {
+    const torch::NoGradGuard no_grad;
+    before.w.fill_(7);
+  }
+  course::write_torch_file(folder_ / "w.pt", course::state_dict(before));
+  EXPECT_EQ(load_from_checkpoint<Line>(folder_ / "w.pt")->weight(), 7);
+  const auto module = std::make_shared<Line>();
+  Trainer trainer(quiet());
+  trainer.test(module, numbers(1), {.verbose = false, .ckpt_path = folder_ / "w.pt"});
+  EXPECT_EQ(module->weight(), 7);
+}
+
 TEST_F(CheckpointFile, BadOnesAreRefusedByTheTrainer) {
   const auto fit = [&](const fs::path& path) {
     return error_of([&] {

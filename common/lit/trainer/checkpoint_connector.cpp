@@ -41,7 +41,7 @@ course::Dict CheckpointConnector::dump(bool weights_only) {
     checkpoint.set("callbacks", callbacks);
     course::List optimizers, schedulers;
     for (const LightningOptimizer& optimizer : trainer_.optimizers()) {
-      optimizers.emplace_back(course::optimizer_state_dict(*optimizer));
+      optimizers.emplace_back(state_of(*optimizer));
     }
     for (const LRSchedulerConfig& config : trainer_.lr_scheduler_configs()) {
       schedulers.emplace_back(config.scheduler->state_dict());
@@ -70,6 +70,19 @@ course::Dict CheckpointConnector::dump(bool weights_only) {
   return checkpoint;
 }
 
+// One that cannot be kept does not end a run that is saved by default.
+course::Value CheckpointConnector::state_of(const torch::optim::Optimizer& optimizer) {
+  try {
+    return course::optimizer_state_dict(optimizer);
+  } catch (const course::Error& error) {
+    if (!std::exchange(told_of_optimizer_, true)) {
+      warn(fmt::format("checkpoints will hold the weights, but no run can go on from them: {} ({})",
+                       error.what(), class_name(optimizer)));
+    }
+    return {};
+  }
+}
+
 void CheckpointConnector::save(const fs::path& path, bool weights_only) {
   const course::Dict checkpoint = dump(weights_only);
   if (trainer_.strategy().is_global_zero()) {
@@ -81,7 +94,11 @@ void CheckpointConnector::save(const fs::path& path, bool weights_only) {
                                 path.parent_path().string(), failed.message()));
       }
     }
-    course::write_torch_file(path, checkpoint);
+    try {
+      course::write_torch_file(path, checkpoint);
+    } catch (const course::Error& error) {
+      throw Error(error.what());
+    }
   }
   trainer_.strategy().barrier();
 }
@@ -224,6 +241,9 @@ void CheckpointConnector::restore_training_state() {
     trainer_.fit_loop_->load_state_dict(
         checkpoint_->at("loops").as_dict().at("fit_loop").as_dict());
     for (size_t i = 0; i < trainer_.optimizers().size(); ++i) {
+      if (optimizers->as_list()[i].is_none()) {
+        throw Error("it was written without the optimizer's state, which could not be kept");
+      }
       course::load_optimizer_state_dict(*trainer_.optimizers()[i],
                                         optimizers->as_list()[i].as_dict());
     }

@@ -33,10 +33,12 @@ class CheckpointConnector {
   std::filesystem::path resolve(const std::string& ckpt_path) const;
   std::filesystem::path last() const;
   void restore_callbacks();
+  course::Value state_of(const torch::optim::Optimizer& optimizer);
 
   Trainer& trainer_;
   std::filesystem::path path_;
   std::optional<course::Dict> checkpoint_;
+  bool told_of_optimizer_ = false;
 };
 
 /// Copies the weights in `state` into a module; see LightningModule::strict_loading.
