@@ -47,7 +47,7 @@ class EarlyStop : public Quiet {
   std::shared_ptr<EarlyStopping> stopping_;
 };
 
-// Spec 10.
+// Lightning's numbers.
 TEST_F(EarlyStop, Patience) {
   EXPECT_EQ(last_epoch({6, 5, 5, 5, 5, 5}, {.patience = 3}), 4);
   EXPECT_EQ(last_epoch({6, 5, 4, 4, 3, 3}, {.patience = 1}), 3);
@@ -136,7 +136,7 @@ TEST_F(EarlyStop, Derived) {
   EXPECT_EQ(third->state_key(), "Third{'monitor': 'm', 'mode': 'min'}");
 }
 
-// Two stacks, one frozen weight, five loose parameters: Lightning's example of spec 11.3.
+// Two stacks, one frozen weight, five loose parameters: Lightning's example.
 TEST_F(Summary, IsLightnings) {
   class Model : public LightningModule {
    public:

@@ -50,7 +50,7 @@ TEST_F(Fit, GradientDescentByHand) {
   EXPECT_EQ(trainer_->current_epoch(), 1);
 }
 
-// Spec 2.3: five batches an epoch.
+// Five batches an epoch.
 TEST_F(Fit, ShouldStopMidEpoch) {
   fit({.max_epochs = 5}, 5, 4);
   EXPECT_EQ(trainer_->global_step(), 4);
@@ -131,7 +131,7 @@ TEST_F(Fit, ASecondFitGoesOn) {
   EXPECT_THAT(loader->epochs, ElementsAre(2, 3));
 }
 
-// Spec 3.3: ten batches an epoch.
+// Ten batches an epoch.
 TEST_F(Fit, ValidationSchedule) {
   const auto at = [&](CheckInterval interval, std::optional<int64_t> epochs, int64_t max_epochs) {
     fit({.max_epochs = max_epochs,
@@ -168,7 +168,7 @@ TEST_F(Fit, AnUnsizedLoaderHasALastBatch) {
   }
 }
 
-// Spec 3.2.
+// Lightning's numbers.
 TEST_F(Fit, Limits) {
   const auto batches = [&](Limit limit) {
     fit({.max_epochs = 1, .limit_train_batches = limit}, 10, -1, 0);
@@ -244,7 +244,7 @@ TEST_F(Fit, OverfitBatchesSeesTheSameOnes) {
   EXPECT_THAT(messages_.warnings, ::testing::Contains(HasSubstr("overfit_batches: a loader that")));
 }
 
-// Spec 6.6: x = 1..5, loss = w x, lr 0.1, windows of two; the last window has one batch.
+// x = 1..5, loss = w x, lr 0.1, windows of two; the last window has one batch.
 TEST_F(Fit, AccumulationByHand) {
   std::vector<double> weights, losses;
   Trainer trainer(quiet({.max_epochs = 1, .accumulate_grad_batches = 2}));
@@ -273,7 +273,7 @@ TEST_F(Fit, AccumulationByHand) {
   EXPECT_DOUBLE_EQ(losses.front(), 0.5) << "divided by the window's length";
 }
 
-// Spec 6.4: five batches, two epochs, halved.
+// Five batches, two epochs, halved.
 TEST_F(Fit, SchedulerMoments) {
   const auto rates = [&](const std::string& interval, int64_t frequency, int64_t epochs,
                          int64_t accumulate) {
@@ -318,7 +318,7 @@ TEST_F(Fit, APlateauSchedulerSeesWhatTheEpochsEndLogs) {
       HasSubstr("a scheduler steps by the metric m, which is not there; logged so far: other"));
 }
 
-// Spec 6.3: gradients (3, 4).
+// Gradients (3, 4).
 TEST_F(Fit, Clipping) {
   class Two : public LightningModule {
    public:
@@ -348,7 +348,7 @@ TEST_F(Fit, Clipping) {
   EXPECT_NEAR(large.first, 3, 1e-6);
 }
 
-// Spec 3.9.
+// Lightning's numbers.
 TEST_F(Fit, ReloadingLoaders) {
   class Data : public LightningDataModule {
    public:

@@ -42,7 +42,7 @@ class Logging : public ::testing::Test {
   std::shared_ptr<Line> module_ = std::make_shared<Line>();
 };
 
-// Spec 5.5: five batches, log_every_n_steps 2, two epochs, two validation batches.
+// Five batches, log_every_n_steps 2, two epochs, two validation batches.
 TEST_F(Logging, RowsAndTheirSteps) {
   module_->on_step = log_value({.on_step = true, .on_epoch = true});
   module_->on_validation = [](Line& self, const Batch& batch, int64_t, int64_t) {
@@ -78,7 +78,7 @@ TEST_F(Logging, EveryZeroStepsIsEpochsOnly) {
   EXPECT_THAT(logger_->of("m_epoch"), ElementsAre(Pair(4, 3)));
 }
 
-// Spec 5.3: values 1 to 5, two samples each.
+// Values 1 to 5, two samples each.
 TEST_F(Logging, Reductions) {
   const auto epoch = [&](LogOptions options) {
     options.on_epoch = true;
@@ -233,7 +233,7 @@ TEST_F(Logging, WhatIsLoggedOnceIsSentAgainWithItsOldValue) {
   EXPECT_THAT(logger_->of("once"), ElementsAre(Pair(0, 1), Pair(1, 1), Pair(2, 1)));
 }
 
-// Spec 5.1 and 5.2.
+// Lightning's numbers.
 TEST_F(Logging, Refusals) {
   const auto in_step = [&](std::function<void(Line&)> log) {
     module_->on_step = [log](Line& self, const Batch&, int64_t, const torch::Tensor&) {

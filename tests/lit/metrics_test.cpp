@@ -195,7 +195,7 @@ TEST_F(MetricBase, ItsStatesMoveWithTheModule) {
 
 // --- Numbers --------------------------------------------------------------------------------
 
-// Spec 15.2.
+// Torchmetrics' numbers.
 TEST_F(Aggregation, MeanIsWeighted) {
   MeanMetric mean;
   EXPECT_EQ(value(mean(1.0)), 1);
@@ -257,7 +257,7 @@ double of_labels(const std::string& average, std::vector<int64_t> preds,
   return value(metric.compute());
 }
 
-// Spec 15.4, by torchmetrics.
+// Torchmetrics' numbers.
 TEST_F(Classification, Averages) {
   const std::vector<int64_t> preds{0, 2, 1, 3, 3, 1}, target{0, 1, 1, 3, 2, 1};
   for (const double found : {of_labels<Accuracy>("micro", preds, target, 4),
@@ -526,7 +526,7 @@ TEST_F(Collection, NamesAndErrors) {
               HasSubstr("null: a"));
 }
 
-// Spec 15.5.
+// Torchmetrics' numbers.
 TEST_F(Tracker, FindsTheBestStep) {
   MetricTracker tracker(metric<Accuracy>({.task = "binary"}));
   EXPECT_THAT(error_of([&] { tracker.update(labels({1}), labels({1})); }),
@@ -586,7 +586,7 @@ class Guesser : public LightningModule {
   torch::Tensor w_;
 };
 
-// Spec 5.6: the step's value is the batch's, the epoch's is what it computes, and then it is reset.
+// The step's value is the batch's, the epoch's is what it computes, and then it is reset.
 TEST_F(LoggedMetric, IsComputedAndResetAtTheEpochsEnd) {
   const auto logger = std::make_shared<MemoryLogger>();
   const auto module = std::make_shared<Guesser>();

@@ -78,7 +78,7 @@ using Last = CheckpointTest;
 using OnException = CheckpointTest;
 using Options = CheckpointTest;
 
-// --- Which are kept (spec 9.3) ----------------------------------------------------------------
+// --- Which are kept -----------------------------------------------------------------------------
 
 const std::vector<double> kValues{10, 9, 2.8, 5, 2.5};
 
@@ -148,7 +148,7 @@ TEST_F(TopK, AMonitorThatIsNotThere) {
               HasSubstr("monitors other, which was not logged"));
 }
 
-// --- When (spec 9.2) --------------------------------------------------------------------------
+// --- When ---------------------------------------------------------------------------------------
 
 std::vector<std::string> sorted(std::vector<std::string> names) {
   std::sort(names.begin(), names.end());
@@ -224,7 +224,7 @@ TEST_F(Triggers, OnByDefault) {
               HasSubstr("enable_checkpointing is false"));
 }
 
-// --- Names (spec 9.4) -------------------------------------------------------------------------
+// --- Names --------------------------------------------------------------------------------------
 
 TEST_F(Names, Templates) {
   const Metrics metrics{
@@ -256,7 +256,7 @@ TEST_F(Names, ThatAreTakenGetAVersion) {
       << "the one that is replaced is no obstacle";
 }
 
-// --- The last one (spec 9.5) ------------------------------------------------------------------
+// --- The last one -------------------------------------------------------------------------------
 
 int64_t step_of(const fs::path& path) {
   return course::read_torch_file(path).as_dict().at("global_step").as_int();
@@ -287,7 +287,7 @@ TEST_F(Last, AsALink) {
   EXPECT_EQ(step_of(folder_ / "last.ckpt"), 4);
 }
 
-// --- Deletion and state (spec 9.6) ------------------------------------------------------------
+// --- Deletion and state -------------------------------------------------------------------------
 
 TEST_F(TopK, LeavesTheFileThatTheRunGoesOnFrom) {
   files_of({1}, {});
@@ -437,7 +437,7 @@ TEST_F(OnException, WhatCannotBeWrittenDoesNotHideTheException) {
               HasSubstr("filename"));
 }
 
-// --- Options (spec 9.1) -----------------------------------------------------------------------
+// --- Options ------------------------------------------------------------------------------------
 
 TEST_F(Options, ThatMakeNoSense) {
   const auto sentence = [](ModelCheckpointOptions options) {

@@ -44,7 +44,7 @@ using Throughput = MonitorTest;
 using DeviceStats = MonitorTest;
 using GradientNorms = MonitorTest;
 
-// --- Learning rates (spec 11.2) ---------------------------------------------------------------
+// --- Learning rates -----------------------------------------------------------------------------
 
 std::shared_ptr<Line> halving(const std::string& interval, const std::string& name = "") {
   const auto module = std::make_shared<Line>(0.4);
@@ -152,7 +152,7 @@ TEST_F(LearningRates, NeedALogger) {
               HasSubstr("\"batch\""));
 }
 
-// --- Time (spec 11.5) -------------------------------------------------------------------------
+// --- Time ---------------------------------------------------------------------------------------
 
 TEST_F(Clock, NoTimeAtAll) {
   const auto run = [&](TrainerOptions options) {
@@ -208,7 +208,7 @@ TEST_F(Clock, LooksAfterEpochsIfItIsToldTo) {
   EXPECT_THAT(error_of([] { Timer({.interval = "batch"}); }), HasSubstr("\"batch\""));
 }
 
-// --- Throughput (spec 11.10) ------------------------------------------------------------------
+// --- Throughput ---------------------------------------------------------------------------------
 
 TEST_F(Throughput, CountsBatchesSamplesAndRates) {
   const auto monitor = callback<ThroughputMonitor>(

@@ -326,7 +326,7 @@ std::shared_ptr<Line> five_batches(const fs::path& folder, int64_t epochs = 1) {
   return module;
 }
 
-// Spec 8.1, 8.2.
+// Lightning's numbers.
 TEST_F(CheckpointFile, HasLightningsKeys) {
   five_batches(folder_);
   const course::Value file = course::read_torch_file(folder_ / "in_epoch_end.ckpt");
@@ -345,7 +345,7 @@ TEST_F(CheckpointFile, HasLightningsKeys) {
   EXPECT_EQ(epochs.at("completed").as_int(), 0);
   EXPECT_EQ(loop.at("epoch_loop.state_dict").as_dict().at("_batches_that_stepped").as_int(), 5);
   const course::Dict& scheduler = checkpoint.at("lr_schedulers").as_list()[0].as_dict();
-  EXPECT_EQ(scheduler.at("last_epoch").as_int(), 1) << "spec 6.4: it has stepped already";
+  EXPECT_EQ(scheduler.at("last_epoch").as_int(), 1) << "it has stepped already";
   const course::Dict& group = checkpoint.at("optimizer_states")
                                   .as_list()[0]
                                   .as_dict()
@@ -374,7 +374,7 @@ TEST_F(CheckpointFile, OfWeightsOnly) {
   EXPECT_EQ(again->weight(), module->weight());
 }
 
-// Spec 8.5.
+// Lightning's numbers.
 TEST_F(CheckpointFile, OfAnEpochsEndGoesOnWithTheNext) {
   five_batches(folder_);
   for (const char* name : {"end.ckpt", "in_epoch_end.ckpt"}) {
@@ -439,7 +439,7 @@ TEST_F(Resumed, AWindowOfAccumulationGoesOn) {
   EXPECT_EQ(file.as_dict().at("global_step").as_int(), 1);
   const auto resumed = fit(false, folder_ / "on_exception.ckpt");
   EXPECT_THAT(resumed->batches, ElementsAre(3, 4));
-  EXPECT_NEAR(resumed->weight(), .25, 1e-6) << "1, .85, .85, .5, .25: spec 6.6";
+  EXPECT_NEAR(resumed->weight(), .25, 1e-6) << "1, .85, .85, .5, .25";
 }
 
 TEST_F(Resumed, AStoppedRunStaysStopped) {
@@ -522,7 +522,7 @@ TEST_F(Resumed, WithTheAveragesOfWeights) {
   };
   EXPECT_NEAR(weight("state_dict"), .8, 1e-6);
   EXPECT_NEAR(weight("current_model_state"), .7, 1e-6);
-  EXPECT_NEAR(fit(2, folder_ / "epoch=0-step=2.ckpt"), .55, 1e-6) << "as in one run, spec 11.8";
+  EXPECT_NEAR(fit(2, folder_ / "epoch=0-step=2.ckpt"), .55, 1e-6) << "as in one run";
 }
 
 // --- Modules from files -----------------------------------------------------------------------

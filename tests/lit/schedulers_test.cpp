@@ -293,7 +293,7 @@ TEST_F(Schedulers, HelpersReadAndSet) {
               HasSubstr("without momentum"));
 }
 
-// Spec 6.1: one that counts batches, and is stepped by the epoch.
+// One that counts batches, and is stepped by the epoch.
 TEST_F(Schedulers, OneThatCountsBatchesWarnsWhenSteppedByTheEpoch) {
   const auto fit = [&](const std::string& interval) {
     const auto module = std::make_shared<Line>();

@@ -47,7 +47,7 @@ using Averages = TrainingTest;
 using Guard = TrainingTest;
 using Writer = TrainingTest;
 
-// --- Accumulation (spec 11.6) -----------------------------------------------------------------
+// --- Accumulation -------------------------------------------------------------------------------
 
 TEST_F(Accumulation, ByTheEpoch) {
   const auto steps = [&](std::map<int64_t, int64_t> schedule) {
@@ -103,7 +103,7 @@ TEST_F(Accumulation, RefusesWhatContradictsIt) {
   EXPECT_THAT(messages_.warnings, ::testing::Contains(HasSubstr("overrides optimizer_step")));
 }
 
-// --- Finetuning (spec 11.9) -------------------------------------------------------------------
+// --- Finetuning ---------------------------------------------------------------------------------
 
 class Backboned : public LightningModule {
  public:
@@ -232,7 +232,7 @@ TEST_F(Finetuning, SaysWhatIsWrong) {
               ::testing::Contains("epoch 1: learning rate 0.1, of the backbone 0.01"));
 }
 
-// --- Averages (spec 11.8) ---------------------------------------------------------------------
+// --- Averages -----------------------------------------------------------------------------------
 
 // Weights .9 and .7 in the first epoch, .6 and .4 in the second.
 struct Averaged {
