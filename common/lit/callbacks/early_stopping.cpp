@@ -59,6 +59,7 @@ void EarlyStopping::load_state_dict(const course::Dict& state) {
 }
 
 void EarlyStopping::setup(Trainer& trainer, LightningModule&, const std::string&) {
+  loaded_ = false;
   const TrainerOptions& options = trainer.options();
   const auto* share = std::get_if<double>(&options.val_check_interval);
   const bool once_an_epoch =
