@@ -309,6 +309,20 @@ TEST_F(TopK, LeavesFilesElsewhereAlone) {
   EXPECT_THAT(messages_.warnings, Contains(HasSubstr("only best_model_path")));
 }
 
+TEST_F(TopK, LoggersAreTold) {
+  class Keeper : public MemoryLogger {
+   public:
+    void after_save_checkpoint(const ModelCheckpoint& checkpoint) override {
+      EXPECT_TRUE(fs::exists(checkpoint.best_model_path()));
+      ++saved;
+    }
+    int saved = 0;
+  };
+  const auto logger = std::make_shared<Keeper>();
+  files_of({3, 4, 2}, {.monitor = "m"}, {.logger = {logger}});
+  EXPECT_EQ(logger->saved, 2);
+}
+
 TEST_F(TopK, ItsStateIsInItsFile) {
   files_of({2, 1}, {.monitor = "m"});
   const course::Value file = course::read_torch_file(checkpoint_->best_model_path());

@@ -361,6 +361,7 @@ void ModelCheckpoint::save_last(Trainer& trainer, const Metrics& metrics) {
   }
   if (!links || failed) trainer.save_checkpoint(last_model_path_, options_.save_weights_only);
   saved_here_.insert(last_model_path_);
+  tell_loggers(trainer);
   if (!previous.empty()) remove(trainer, previous, last_model_path_);
 }
 
@@ -376,6 +377,12 @@ void ModelCheckpoint::save(Trainer& trainer, const fs::path& path) {
     last_global_step_saved_ = step_before;
     throw;
   }
+  tell_loggers(trainer);
+}
+
+void ModelCheckpoint::tell_loggers(const Trainer& trainer) const {
+  if (!trainer.strategy().is_global_zero()) return;
+  for (const auto& logger : trainer.loggers()) logger->after_save_checkpoint(*this);
 }
 
 void ModelCheckpoint::remove(const Trainer& trainer, const fs::path& previous,

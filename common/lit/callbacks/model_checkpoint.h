@@ -115,6 +115,7 @@ class ModelCheckpoint : public Callback {
   void save_newest(Trainer& trainer, const Metrics& metrics);
   void save_last(Trainer& trainer, const Metrics& metrics);
   void save(Trainer& trainer, const std::filesystem::path& path);
+  void tell_loggers(const Trainer& trainer) const;
   void remove(const Trainer& trainer, const std::filesystem::path& previous,
               const std::filesystem::path& current) const;
   bool is_leftover(const std::filesystem::path& path) const;

@@ -10,6 +10,8 @@
 
 namespace lit {
 
+class ModelCheckpoint;
+
 /// Derive from it to send metrics anywhere. Several can be given to a Trainer; all get everything,
 /// and the first one's folder is the run's.
 class Logger {
@@ -20,6 +22,8 @@ class Logger {
   virtual void log_metrics(const std::map<std::string, double>& metrics, int64_t step) = 0;
   /// Called once, before the first step.
   virtual void log_hyperparams(const course::Dict&) {}
+  /// Called after each file that a ModelCheckpoint has written: for a logger that keeps files, too.
+  virtual void after_save_checkpoint(const ModelCheckpoint&) {}
   /// Called after each row: what was logged is to be on its way to the disk.
   virtual void save() {}
   /// The run has ended: "success" or "failed".
