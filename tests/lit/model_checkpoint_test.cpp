@@ -419,6 +419,33 @@ TEST_F(OnException, TheNextFitGoesOnByItself) {
   EXPECT_THAT(files(), IsEmpty()) << "it is not needed any more";
 }
 
+// The last batch of an epoch, in the middle of a window: it is done, and so is what follows it.
+TEST_F(OnException, InTheLastBatch) {
+  const auto fit = [&](const std::shared_ptr<Line>& module, bool interrupted) {
+    Trainer trainer(quiet({.callbacks = {callback<OnExceptionCheckpoint>({.dirpath = folder_})},
+                           .max_epochs = 1,
+                           .num_sanity_val_steps = 0,
+                           .enable_checkpointing = false,
+                           .accumulate_grad_batches = 3}));
+    if (interrupted) {
+      EXPECT_EQ(error_of([&] { trainer.fit(module, numbers(5), numbers(1)); }), "no more");
+    } else {
+      trainer.fit(module, numbers(5), numbers(1));
+    }
+    return module->weight();
+  };
+  const double straight = fit(std::make_shared<Line>(), false);
+  const auto failing = std::make_shared<Line>();
+  failing->on_step = [](Line&, const Batch&, int64_t batch_idx, auto&&...) {
+    if (batch_idx == 4) throw Error("no more");
+  };
+  fit(failing, true);
+  const auto again = std::make_shared<Line>();
+  EXPECT_EQ(fit(again, false), straight);
+  EXPECT_THAT(again->batches, ElementsAre(4));
+  EXPECT_EQ(again->validated_at.size(), 1);
+}
+
 TEST_F(OnException, CtrlCLeavesACheckpoint) {
   const auto module = std::make_shared<Line>();
   module->on_step = [](Line& self, auto&&...) {

@@ -505,11 +505,14 @@ course::Dict FitLoop::state_dict() {
   const bool at_end = place == Place::epoch_end;
   const int64_t epochs = trainer_.current_epoch_, batches = batches_done_;
   const bool batch_is_over = place != Place::batch_end && place != Place::validated;
+  // A batch that was fetched and is not done is to be fetched again; what is known of it is not.
+  const bool again = place == Place::batch_start && fetcher_.count() > batches;
+  const bool is_last_batch = trainer_.is_last_batch_ && !again;
 
   course::Dict lit{{"place", name_of(place)},
                    {"batches_done", batches},
                    {"total_batch_idx", total_batch_idx_ - (batch_idx_ + 1 - batches)},
-                   {"is_last_batch", trainer_.is_last_batch_},
+                   {"is_last_batch", is_last_batch},
                    {"told_of_minimum", told_of_minimum_},
                    {"validation_batches", validation_.state_dict()},
                    {"callback_metrics", state_of(trainer_.callback_metrics())},
@@ -523,10 +526,10 @@ course::Dict FitLoop::state_dict() {
   }
   lit.set("metrics", metrics);
   if (in_epoch && loader_ != nullptr) {
-    const bool again = place == Place::batch_start && fetcher_.count() > batches;
     lit.set("loader", fetcher_.state(again));
   }
-  if (in_epoch && accumulating() && batches > 0) {
+  const bool in_window = batches % trainer_.options_.accumulate_grad_batches != 0 && !is_last_batch;
+  if (in_epoch && in_window) {
     course::Dict gradients;
     for (const auto& parameter : trainer_.module().named_parameters()) {
       const torch::Tensor& gradient = parameter.value().grad();
@@ -540,6 +543,8 @@ course::Dict FitLoop::state_dict() {
   lit.set("random", random);
 
   const course::Dict steps = progress(trainer_.global_step_, 0, trainer_.global_step_);
+  const course::Dict of_epochs =
+      progress(epochs + (in_epoch || at_end ? 1 : 0), epochs + (at_end ? 1 : 0), epochs);
   return {
       {"state_dict", course::Dict{}},
       {"epoch_loop.state_dict",
@@ -548,14 +553,11 @@ course::Dict FitLoop::state_dict() {
        course::Dict{{"total", progress(total_batch_idx_ + 1, total_batch_idx_ + 1,
                                        total_batch_idx_ + (batch_is_over ? 1 : 0))},
                     {"current", progress(batches, batches, batches - (batch_is_over ? 0 : 1))},
-                    {"is_last_batch", trainer_.is_last_batch_}}},
+                    {"is_last_batch", is_last_batch}}},
       {"epoch_loop.automatic_optimization.optim_progress",
        course::Dict{{"optimizer",
                      course::Dict{{"step", course::Dict{{"total", steps}, {"current", steps}}}}}}},
-      {"epoch_progress", course::Dict{{"total", progress(epochs + (in_epoch || at_end ? 1 : 0),
-                                                         epochs + (at_end ? 1 : 0), epochs)},
-                                      {"current", progress(epochs + (in_epoch || at_end ? 1 : 0),
-                                                           epochs + (at_end ? 1 : 0), epochs)}}},
+      {"epoch_progress", course::Dict{{"total", of_epochs}, {"current", of_epochs}}},
       {"lit", lit}};
 }
 
