@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include "compat/torch.h"
@@ -17,197 +18,173 @@ using torch::optim::Optimizer;
 using torch::optim::OptimizerOptions;
 using torch::optim::OptimizerParamState;
 
-// Python counts steps in a tensor of float32.
-Value step_value(int64_t step) {
-  return torch::scalar_tensor(static_cast<double>(step), torch::kFloat32);
-}
-
-int64_t step_of(const Dict& state) {
-  const Value& step = state.at("step");
-  return step.is<torch::Tensor>() ? step.as_tensor().item<int64_t>() : step.as_int();
-}
-
-// The keys of Python's newer versions; older ones pay no attention to them.
-void add_common(Dict& group) {
-  group.set("maximize", false);
-  group.set("foreach", Value());
-  group.set("capturable", false);
-  group.set("differentiable", false);
-  group.set("fused", Value());
-}
-
-void refuse_maximize(const Dict& group) {
-  const Value* maximize = group.find("maximize");
-  if (maximize != nullptr && maximize->is<bool>() && maximize->as_bool()) {
-    throw Error("the optimizer's state is of one that maximizes, which C++'s do not");
-  }
-}
-
-bool flag(const Dict& group, const char* name) {
-  return group.at(name).as_bool();
-}
-
-// A tensor of the state: like its parameter, and on its device.
-torch::Tensor like(const torch::Tensor& parameter, const Dict& state, const char* name) {
-  const torch::Tensor& found = state.at(name).as_tensor();
-  if (found.sizes() != parameter.sizes()) {
-    throw Error(std::string("the optimizer's ") + name + " has the shape " +
-                c10::str(found.sizes()) + ", but its parameter " + c10::str(parameter.sizes()));
-  }
-  return found.to(parameter.device(), parameter.scalar_type()).clone();
-}
-
-torch::Tensor like_if_there(const torch::Tensor& parameter, const Dict& state, const char* name) {
-  const Value* found = state.find(name);
-  if (found == nullptr || found->is_none()) return {};
-  return like(parameter, state, name);
-}
-
-void set_if_defined(Dict& state, const char* name, const torch::Tensor& tensor) {
-  if (tensor.defined()) state.set(name, tensor.detach());
-}
-
-// --- Each kind: what its groups are set to, and what it keeps of a parameter --------------------
+// --- Each kind: what its groups are set to, and what it keeps of a parameter, by Python's names
+// -----
 
 template <typename O, typename S>
 struct AdamLayout {
   using Options = O;
   using State = S;
-  static Dict group(const Options& o) {
-    Dict group{{"lr", o.lr()},
-               {"betas", Tuple{{std::get<0>(o.betas()), std::get<1>(o.betas())}}},
-               {"eps", o.eps()},
-               {"weight_decay", o.weight_decay()},
-               {"amsgrad", o.amsgrad()}};
-    add_common(group);
-    return group;
+  static void options(auto& o, auto&& each) {
+    each("lr", o.lr());
+    each("betas", o.betas());
+    each("eps", o.eps());
+    each("weight_decay", o.weight_decay());
+    each("amsgrad", o.amsgrad());
   }
-  static void set(Options& o, const Dict& group) {
-    refuse_maximize(group);
-    const Value& betas = group.at("betas");
-    const List& pair = betas.is<List>() ? betas.as_list() : betas.as_tuple();
-    if (pair.size() != 2) throw Error("the optimizer's betas are not two numbers");
-    o.lr(group.at("lr").as_double())
-        .betas(std::make_tuple(pair[0].as_double(), pair[1].as_double()))
-        .eps(group.at("eps").as_double())
-        .weight_decay(group.at("weight_decay").as_double())
-        .amsgrad(flag(group, "amsgrad"));
-  }
-  static Dict state(const State& s) {
-    Dict state{{"step", step_value(s.step())},
-               {"exp_avg", s.exp_avg().detach()},
-               {"exp_avg_sq", s.exp_avg_sq().detach()}};
-    set_if_defined(state, "max_exp_avg_sq", s.max_exp_avg_sq());
-    return state;
-  }
-  static std::unique_ptr<State> state(const torch::Tensor& parameter, const Dict& from) {
-    auto state = std::make_unique<State>();
-    state->step(step_of(from));
-    state->exp_avg(like(parameter, from, "exp_avg"));
-    state->exp_avg_sq(like(parameter, from, "exp_avg_sq"));
-    state->max_exp_avg_sq(like_if_there(parameter, from, "max_exp_avg_sq"));
-    return state;
+  static void state(auto& s, auto&& each) {
+    each("step", s.step());
+    each("exp_avg", s.exp_avg());
+    each("exp_avg_sq", s.exp_avg_sq());
+    each("max_exp_avg_sq", s.max_exp_avg_sq());
   }
 };
 
 struct SgdLayout {
   using Options = torch::optim::SGDOptions;
   using State = torch::optim::SGDParamState;
-  static Dict group(const Options& o) {
-    Dict group{{"lr", o.lr()},
-               {"momentum", o.momentum()},
-               {"dampening", o.dampening()},
-               {"weight_decay", o.weight_decay()},
-               {"nesterov", o.nesterov()}};
-    add_common(group);
-    return group;
+  static void options(auto& o, auto&& each) {
+    each("lr", o.lr());
+    each("momentum", o.momentum());
+    each("dampening", o.dampening());
+    each("weight_decay", o.weight_decay());
+    each("nesterov", o.nesterov());
   }
-  static void set(Options& o, const Dict& group) {
-    refuse_maximize(group);
-    o.lr(group.at("lr").as_double());
-    o.momentum(group.at("momentum").as_double());
-    o.dampening(group.at("dampening").as_double());
-    o.weight_decay(group.at("weight_decay").as_double());
-    o.nesterov(flag(group, "nesterov"));
-  }
-  static Dict state(const State& s) {
-    Dict state;
-    set_if_defined(state, "momentum_buffer", s.momentum_buffer());
-    return state;
-  }
-  static std::unique_ptr<State> state(const torch::Tensor& parameter, const Dict& from) {
-    const torch::Tensor buffer = like_if_there(parameter, from, "momentum_buffer");
-    if (!buffer.defined()) return nullptr;  // as before the first step with momentum
-    auto state = std::make_unique<State>();
-    state->momentum_buffer(buffer);
-    return state;
-  }
+  static void state(auto& s, auto&& each) { each("momentum_buffer", s.momentum_buffer()); }
 };
 
 struct RmspropLayout {
   using Options = torch::optim::RMSpropOptions;
   using State = torch::optim::RMSpropParamState;
-  static Dict group(const Options& o) {
-    Dict group{{"lr", o.lr()},   {"momentum", o.momentum()}, {"alpha", o.alpha()},
-               {"eps", o.eps()}, {"centered", o.centered()}, {"weight_decay", o.weight_decay()}};
-    add_common(group);
-    return group;
+  static void options(auto& o, auto&& each) {
+    each("lr", o.lr());
+    each("momentum", o.momentum());
+    each("alpha", o.alpha());
+    each("eps", o.eps());
+    each("centered", o.centered());
+    each("weight_decay", o.weight_decay());
   }
-  static void set(Options& o, const Dict& group) {
-    refuse_maximize(group);
-    o.lr(group.at("lr").as_double());
-    o.momentum(group.at("momentum").as_double());
-    o.alpha(group.at("alpha").as_double());
-    o.eps(group.at("eps").as_double());
-    o.centered(flag(group, "centered"));
-    o.weight_decay(group.at("weight_decay").as_double());
-  }
-  static Dict state(const State& s) {
-    Dict state{{"step", step_value(s.step())}, {"square_avg", s.square_avg().detach()}};
-    set_if_defined(state, "momentum_buffer", s.momentum_buffer());
-    set_if_defined(state, "grad_avg", s.grad_avg());
-    return state;
-  }
-  static std::unique_ptr<State> state(const torch::Tensor& parameter, const Dict& from) {
-    auto state = std::make_unique<State>();
-    state->step(step_of(from));
-    state->square_avg(like(parameter, from, "square_avg"));
-    state->momentum_buffer(like_if_there(parameter, from, "momentum_buffer"));
-    state->grad_avg(like_if_there(parameter, from, "grad_avg"));
-    return state;
+  static void state(auto& s, auto&& each) {
+    each("step", s.step());
+    each("square_avg", s.square_avg());
+    each("momentum_buffer", s.momentum_buffer());
+    each("grad_avg", s.grad_avg());
   }
 };
 
 struct AdagradLayout {
   using Options = torch::optim::AdagradOptions;
   using State = torch::optim::AdagradParamState;
-  static Dict group(const Options& o) {
-    Dict group{{"lr", o.lr()},
-               {"lr_decay", o.lr_decay()},
-               {"eps", o.eps()},
-               {"weight_decay", o.weight_decay()},
-               {"initial_accumulator_value", o.initial_accumulator_value()}};
-    add_common(group);
-    return group;
+  static void options(auto& o, auto&& each) {
+    each("lr", o.lr());
+    each("lr_decay", o.lr_decay());
+    each("eps", o.eps());
+    each("weight_decay", o.weight_decay());
+    each("initial_accumulator_value", o.initial_accumulator_value());
   }
-  static void set(Options& o, const Dict& group) {
-    refuse_maximize(group);
-    o.lr(group.at("lr").as_double());
-    o.lr_decay(group.at("lr_decay").as_double());
-    o.eps(group.at("eps").as_double());
-    o.weight_decay(group.at("weight_decay").as_double());
-    o.initial_accumulator_value(group.at("initial_accumulator_value").as_double());
-  }
-  static Dict state(const State& s) {
-    return {{"step", step_value(s.step())}, {"sum", s.sum().detach()}};
-  }
-  static std::unique_ptr<State> state(const torch::Tensor& parameter, const Dict& from) {
-    auto state = std::make_unique<State>();
-    state->step(step_of(from));
-    state->sum(like(parameter, from, "sum"));
-    return state;
+  static void state(auto& s, auto&& each) {
+    each("step", s.step());
+    each("sum", s.sum());
   }
 };
+
+// --- Between a member and a value -------------------------------------------------------------
+
+using Betas = std::tuple<double, double>;
+
+Value value_of(double number) {
+  return number;
+}
+Value value_of(bool flag) {
+  return flag;
+}
+Value value_of(const Betas& betas) {
+  return Tuple{{std::get<0>(betas), std::get<1>(betas)}};
+}
+
+void read(const Value& value, double& number) {
+  number = value.as_double();
+}
+void read(const Value& value, bool& flag) {
+  flag = value.as_bool();
+}
+void read(const Value& value, Betas& betas) {
+  const List& pair = value.is<List>() ? value.as_list() : value.as_tuple();
+  if (pair.size() != 2) throw Error("the optimizer's betas are not two numbers");
+  betas = {pair[0].as_double(), pair[1].as_double()};
+}
+
+template <typename Layout>
+Dict group_of(const typename Layout::Options& options) {
+  Dict group;
+  Layout::options(options,
+                  [&](const char* name, const auto& member) { group.set(name, value_of(member)); });
+  // The keys of Python's newer versions; older ones pay no attention to them.
+  group.set("maximize", false);
+  group.set("foreach", Value());
+  group.set("capturable", false);
+  group.set("differentiable", false);
+  group.set("fused", Value());
+  return group;
+}
+
+template <typename Layout>
+void set_options(typename Layout::Options& options, const Dict& group) {
+  const Value* maximize = group.find("maximize");
+  if (maximize != nullptr && maximize->is<bool>() && maximize->as_bool()) {
+    throw Error("the optimizer's state is of one that maximizes, which C++'s do not");
+  }
+  Layout::options(options, [&](const char* name, auto& member) { read(group.at(name), member); });
+}
+
+// Python counts steps in a tensor of float32.
+template <typename Layout>
+Dict state_of(const typename Layout::State& state) {
+  Dict dict;
+  Layout::state(state, [&](const char* name, const auto& member) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(member)>, torch::Tensor>) {
+      if (member.defined()) dict.set(name, member.detach());
+    } else {
+      dict.set(name, torch::scalar_tensor(static_cast<double>(member), torch::kFloat32));
+    }
+  });
+  return dict;
+}
+
+bool is_optional(const std::string& name) {
+  return name == "max_exp_avg_sq" || name == "momentum_buffer" || name == "grad_avg";
+}
+
+// Tensors like their parameter, on its device; those that this optimizer does not use are not
+// there. Without any the parameter has no state yet.
+template <typename Layout>
+std::unique_ptr<OptimizerParamState> state_of(const torch::Tensor& parameter, const Dict& from) {
+  auto state = std::make_unique<typename Layout::State>();
+  bool any = false;
+  const char* missing = nullptr;
+  Layout::state(*state, [&](const char* name, auto& member) {
+    const Value* found = from.find(name);
+    if (found == nullptr || found->is_none()) {
+      if (!is_optional(name)) missing = name;
+      return;
+    }
+    any = true;
+    if constexpr (std::is_same_v<std::decay_t<decltype(member)>, torch::Tensor>) {
+      const torch::Tensor& tensor = found->as_tensor();
+      if (tensor.sizes() != parameter.sizes()) {
+        throw Error(std::string("the optimizer's ") + name + " has the shape " +
+                    c10::str(tensor.sizes()) + ", but its parameter " +
+                    c10::str(parameter.sizes()));
+      }
+      member = tensor.to(parameter.device(), parameter.scalar_type()).clone();
+    } else {
+      member = found->is<torch::Tensor>() ? found->as_tensor().item<int64_t>() : found->as_int();
+    }
+  });
+  if (!any) return nullptr;
+  if (missing != nullptr) from.at(missing);  // an error that says what is there
+  return state;
+}
 
 // Calls `function` with the layout of the optimizer's kind, which its options tell.
 template <typename Function>
@@ -238,14 +215,15 @@ Dict optimizer_state_dict(const Optimizer& optimizer) {
     List groups;
     int64_t number = 0;
     for (const auto& group : optimizer.param_groups()) {
-      Dict options = Layout::group(static_cast<const typename Layout::Options&>(group.options()));
+      Dict options =
+          group_of<Layout>(static_cast<const typename Layout::Options&>(group.options()));
       List params;
       for (const torch::Tensor& parameter : group.params()) {
         const auto found =
             optimizer.state().find(compat::optimizer_state_key(optimizer, parameter));
         if (found != optimizer.state().end()) {
           states.set(number,
-                     Layout::state(static_cast<const typename Layout::State&>(*found->second)));
+                     state_of<Layout>(static_cast<const typename Layout::State&>(*found->second)));
         }
         params.emplace_back(number++);
       }
@@ -277,13 +255,13 @@ void load_optimizer_state_dict(Optimizer& optimizer, const Dict& state) {
                     std::to_string(groups[g].params().size()));
       }
       options.push_back(groups[g].options().clone());
-      Layout::set(static_cast<typename Layout::Options&>(*options.back()), group);
+      set_options<Layout>(static_cast<typename Layout::Options&>(*options.back()), group);
       for (size_t i = 0; i < params.size(); ++i) {
         const torch::Tensor& parameter = groups[g].params()[i];
         const Value* of_parameter = states.find(params[i]);
         loaded.emplace_back(parameter, of_parameter == nullptr
                                            ? nullptr
-                                           : Layout::state(parameter, of_parameter->as_dict()));
+                                           : state_of<Layout>(parameter, of_parameter->as_dict()));
       }
     }
     for (size_t g = 0; g < groups.size(); ++g) groups[g].set_options(std::move(options[g]));
