@@ -22,6 +22,16 @@ if(NOT nlohmann_json_FOUND)
   FetchContent_MakeAvailable(nlohmann_json)
 endif()
 
+# For PNG files: one header.
+find_path(STB_INCLUDE_DIR stb_image_write.h PATH_SUFFIXES stb)
+if(NOT STB_INCLUDE_DIR)
+  FetchContent_Declare(stb
+    GIT_REPOSITORY https://github.com/nothings/stb
+    GIT_TAG 31c1ad37456438565541f4919958214b6e762fb4)
+  FetchContent_MakeAvailable(stb)
+  set(STB_INCLUDE_DIR ${stb_SOURCE_DIR})
+endif()
+
 if(NOT PROJECT_IS_TOP_LEVEL)
   return()  # the rest is for lessons and tests
 endif()

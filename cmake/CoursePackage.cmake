@@ -6,7 +6,7 @@ endif()
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
-set(_libraries data device serialize terminal)
+set(_libraries data device plot serialize terminal)
 set_target_properties(course_lit PROPERTIES EXPORT_NAME lit OUTPUT_NAME lit)
 foreach(name IN ITEMS base ${_libraries})
   set_target_properties(course_${name} PROPERTIES EXPORT_NAME ${name})
@@ -18,7 +18,7 @@ install(EXPORT LitTorchTargets NAMESPACE lit:: DESTINATION ${CMAKE_INSTALL_LIBDI
 
 set(_headers ${CMAKE_INSTALL_INCLUDEDIR}/LitTorch)
 install(FILES common/error.h common/nearest.h DESTINATION ${_headers} COMPONENT LitTorch)
-install(DIRECTORY common/lit common/compat common/data common/device common/serialize common/terminal
+install(DIRECTORY common/lit common/compat common/data common/device common/plot common/serialize common/terminal
   DESTINATION ${_headers} COMPONENT LitTorch
   FILES_MATCHING PATTERN "*.h" PATTERN sample EXCLUDE PATTERN before_main EXCLUDE)
 

@@ -24,12 +24,7 @@ bool is_bare_state_dict(const course::Value& content) {
 }  // namespace
 
 course::Dict read_checkpoint(const std::filesystem::path& path) {
-  course::Value content;
-  try {
-    content = course::read_torch_file(path);
-  } catch (const course::Error& error) {
-    throw Error(error.what());
-  }
+  const course::Value content = with_own_errors([&] { return course::read_torch_file(path); });
   try {
     if (is_bare_state_dict(content)) return {{"state_dict", content}};
     if (!content.is<course::Dict>() || content.as_dict().find("state_dict") == nullptr) {

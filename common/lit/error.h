@@ -14,6 +14,16 @@ class Error : public course::Error {
   using course::Error::Error;
 };
 
+/// Runs an action of the libraries below this one: their errors become this one's.
+template <typename Action>
+decltype(auto) with_own_errors(Action&& action) {
+  try {
+    return action();
+  } catch (const course::Error& error) {
+    throw Error(error.what());
+  }
+}
+
 /// Thrown by an entry point of the Trainer after Ctrl-C (SIGINT) or SIGTERM, when the state has
 /// been put in order; signal() tells which. Programs exit with 128 + signal().
 using Interrupted = course::Interrupted;

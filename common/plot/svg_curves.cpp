@@ -10,6 +10,7 @@
 
 #include "plot/curves.h"
 #include "plot/layout.h"
+#include "plot/markup.h"
 #include "plot/scale.h"
 #include "terminal/format.h"
 
@@ -35,26 +36,7 @@ std::string number(double value) {
 }
 
 std::string escaped(std::string_view text) {
-  std::string result;
-  for (const char c : one_line(text)) {
-    switch (c) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      default:
-        result += c;
-    }
-  }
-  return result;
+  return escaped_markup(one_line(text));
 }
 
 /// About as wide as a sans-serif font sets it: nobody but the viewer knows which one that is.

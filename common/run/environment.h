@@ -4,21 +4,16 @@
 #include <string>
 #include <vector>
 
-namespace course {
+#include "device/machine.h"
 
-/// One thing worth writing down, such as {"libtorch", "1.13.1"}.
-struct Fact {
-  std::string name;
-  std::string value;
-};
+namespace course {
 
 /// The git revision that this program was built from, and whether the tree was clean then:
 /// "5d2f1a0 (clean)", "5d2f1a0 (with changes that were not committed)", or "unknown: not built from
 /// a git repository".
 std::string git_revision();
 
-/// git revision, libtorch, compiler, BLAS, processor (with the instruction set libtorch picked) and
-/// CUDA devices, in this order.
+/// The git revision, and what machine() says.
 std::vector<Fact> environment();
 
 }  // namespace course

@@ -1,5 +1,4 @@
-// What the tests of common/data share: a folder of their own, IDX files made to measure, and the
-// message of an error.
+// What the tests of common/data share: IDX files made to measure, and the message of an error.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -13,38 +12,9 @@
 #include <vector>
 
 #include "error.h"
+#include "temporary_folder.h"
 
 namespace course::testing {
-
-/// A new empty folder, readable by all, removed with all it holds when the test ends.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "course-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    path_ = name;
-    std::filesystem::permissions(path_, std::filesystem::perms(0755));
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-
-  std::filesystem::path write(const std::string& name, const std::string& bytes) const {
-    const std::filesystem::path file = path_ / name;
-    std::filesystem::create_directories(file.parent_path());
-    std::filesystem::remove(file);  // file systems flush one that is written over: two milliseconds
-    std::ofstream(file, std::ios::binary) << bytes;
-    return file;
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// The IDX header: `magic` and `sizes`, big-endian.
 inline std::string idx_header(uint32_t magic, const std::vector<uint32_t>& sizes) {

@@ -174,7 +174,8 @@ TEST_F(Summary, IsLightnings) {
 
 TEST_F(Summary, IsPrintedWhenFitStarts) {
   ::testing::internal::CaptureStdout();
-  Trainer trainer({.accelerator = "cpu", .max_epochs = 0, .enable_progress_bar = false});
+  Trainer trainer(
+      {.accelerator = "cpu", .logger = false, .max_epochs = 0, .enable_progress_bar = false});
   trainer.fit(std::make_shared<Line>(), numbers(1));
   EXPECT_THAT(::testing::internal::GetCapturedStdout(), HasSubstr("1         Trainable params\n"));
 }
@@ -257,6 +258,7 @@ TEST_F(Callbacks, OrderAndReplacement) {
   const auto b = std::make_shared<B>();
   const auto check = std::make_shared<Check>();
   Trainer trainer({.accelerator = "cpu",
+                   .logger = false,
                    .callbacks = {check, a, b},
                    .max_epochs = 0,
                    .max_time = std::chrono::hours(1),

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "../common/temporary_folder.h"
 #include "lit/callbacks/callback.h"
 #include "lit/callbacks/model_checkpoint.h"
 #include "testing.h"
@@ -414,11 +415,6 @@ const std::string kResume =
 
 class HookOrderOfCheckpoints : public HookOrder {
  protected:
-  HookOrderOfCheckpoints()
-      : folder_(std::filesystem::path(::testing::TempDir()) / "hook_order_of_checkpoints") {
-    std::filesystem::remove_all(folder_);
-  }
-  ~HookOrderOfCheckpoints() override { std::filesystem::remove_all(folder_); }
   // A run of so many epochs that writes checkpoints, from one of them if there is a path.
   void run(int64_t epochs, ModelCheckpointOptions options, const std::string& ckpt_path = "") {
     make({.max_epochs = epochs, .num_sanity_val_steps = 1});
@@ -432,7 +428,8 @@ class HookOrderOfCheckpoints : public HookOrder {
     calls_.clear();
     trainer_->fit(module_, data_, {.ckpt_path = ckpt_path});
   }
-  const std::filesystem::path folder_;
+  const course::testing::TemporaryFolder temporary_;
+  const std::filesystem::path folder_ = temporary_.path() / "run";
 };
 
 TEST_F(HookOrderOfCheckpoints, WrittenAtAnEpochsEnd) {

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "../common/temporary_folder.h"
 #include "lit/callbacks/early_stopping.h"
 #include "lit/callbacks/lambda_callback.h"
 #include "lit/callbacks/model_checkpoint.h"
@@ -35,14 +36,6 @@ using ::testing::UnorderedElementsAre;
 
 class CheckpointTest : public ::testing::Test {
  protected:
-  CheckpointTest()
-      : folder_(fs::path(::testing::TempDir()) /
-                (std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()) +
-                 std::to_string(getpid()))) {
-    fs::remove_all(folder_);
-  }
-  ~CheckpointTest() override { fs::remove_all(folder_); }
-
   std::vector<std::string> files() const {
     std::vector<std::string> names;
     if (!fs::exists(folder_)) return names;
@@ -67,7 +60,8 @@ class CheckpointTest : public ::testing::Test {
     return files();
   }
 
-  const fs::path folder_;
+  const course::testing::TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path() / "run";
   std::shared_ptr<ModelCheckpoint> checkpoint_;
   Messages messages_;
 };
@@ -216,6 +210,11 @@ TEST_F(Triggers, OnByDefault) {
   options.default_root_dir = folder_;
   Trainer trainer(options);
   trainer.fit(std::make_shared<Line>(), numbers(2));
+  EXPECT_THAT(files(),
+              ::testing::Contains("lightning_logs/version_0/checkpoints/epoch=1-step=4.ckpt"));
+  fs::remove_all(folder_);
+  options.logger = false;
+  Trainer(options).fit(std::make_shared<Line>(), numbers(2));
   EXPECT_THAT(files(), ElementsAre("checkpoints/epoch=1-step=4.ckpt"));
   EXPECT_EQ(fs::current_path(), before);
   options.enable_checkpointing = false;

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <random>
 
+#include "../common/temporary_folder.h"
 #include "lit/callbacks/early_stopping.h"
 #include "lit/callbacks/lambda_callback.h"
 #include "lit/callbacks/model_checkpoint.h"
@@ -40,16 +41,8 @@ using testing::quiet;
 
 class RunTest : public ::testing::Test {
  protected:
-  RunTest()
-      : folder_(fs::path(::testing::TempDir()) /
-                (std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()) +
-                 std::to_string(getpid()))) {
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  ~RunTest() override { fs::remove_all(folder_); }
-
-  const fs::path folder_;
+  const course::testing::TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
   Messages messages_;
 };
 using CheckpointFile = RunTest;

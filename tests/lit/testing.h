@@ -115,6 +115,7 @@ inline TrainerOptions quiet(TrainerOptions options = {}) {
   options.enable_progress_bar = false;
   options.enable_model_summary = false;
   options.enable_checkpointing = options.enable_checkpointing && has_checkpoint(options);
+  if (options.logger.use_default()) options.logger = false;
   options.accelerator = "cpu";
   return options;
 }

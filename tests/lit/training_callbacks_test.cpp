@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <limits>
 
+#include "../common/temporary_folder.h"
 #include "lit/callbacks/finetuning.h"
 #include "lit/callbacks/gradient_accumulation_scheduler.h"
 #include "lit/callbacks/lambda_callback.h"
@@ -407,23 +408,14 @@ TEST_F(Guard, LeavesLargeNumbersAlone) {
 
 // --- Predictions ------------------------------------------------------------------------------
 
-class Folder {
- public:
-  Folder() : path(std::filesystem::path(::testing::TempDir()) / "prediction_writer") {
-    std::filesystem::remove_all(path);
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  const std::filesystem::path path;
-};
-
 TEST_F(Writer, OneFileForEachBatch) {
-  const Folder folder;
+  const course::testing::TemporaryFolder folder;
   Trainer trainer(
-      quiet({.callbacks = {callback<PredictionWriter>({.output_dir = folder.path / "new"})}}));
+      quiet({.callbacks = {callback<PredictionWriter>({.output_dir = folder.path() / "new"})}}));
   const auto kept =
       trainer.predict(std::make_shared<Line>(), numbers(3, 2), {.return_predictions = false});
   EXPECT_TRUE(kept.empty());
-  const course::Value last = course::read_torch_file(folder.path / "new/predictions_0_000002.pt");
+  const course::Value last = course::read_torch_file(folder.path() / "new/predictions_0_000002.pt");
   EXPECT_TRUE(
       torch::equal(last.as_dict().at("predictions").as_tensor(), torch::full({2, 1}, 3.0f)));
   EXPECT_TRUE(
@@ -431,15 +423,15 @@ TEST_F(Writer, OneFileForEachBatch) {
 }
 
 TEST_F(Writer, OneFileForAll) {
-  const Folder folder;
+  const course::testing::TemporaryFolder folder;
   Trainer trainer(quiet({.callbacks = {callback<PredictionWriter>(
-                             {.output_dir = folder.path, .write_interval = "epoch"})}}));
+                             {.output_dir = folder.path(), .write_interval = "epoch"})}}));
   trainer.predict(std::make_shared<Line>(), Loaders{numbers(1), numbers(2)});
-  const course::Value all = course::read_torch_file(folder.path / "predictions.pt");
+  const course::Value all = course::read_torch_file(folder.path() / "predictions.pt");
   ASSERT_EQ(all.as_list().size(), 2);
   ASSERT_EQ(all.as_list()[1].as_list().size(), 2);
   EXPECT_EQ(all.as_list()[1].as_list()[1].as_dict().at("predictions").as_tensor().item<float>(), 2);
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path), {}), 1);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
 }
 
 TEST_F(Writer, YourOwn) {

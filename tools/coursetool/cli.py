@@ -219,6 +219,13 @@ def bench(arguments: list[str]) -> int:
     return 0
 
 
+def plot(arguments: list[str]) -> int:
+    """plot [RUN...]"""
+    from coursetool import plot as curves
+    preset, words = take_preset(arguments)
+    return curves.main(ROOT, preset, words)
+
+
 def prove(arguments: list[str]) -> int:
     """prove [NAME...]"""
     from coursetool import prove as proofs
@@ -250,6 +257,14 @@ VERBS = {
                  "For authors: CONTRIBUTING.md tells how pages are made. 'pages' stands for those outside of the steps.\n"
                  "--check writes nothing, and exits with 1 if anything is stale; --build-dir FOLDER says where the\n"
                  "programs are (default: build/release).", docs),
+    "plot": Verb("plot [RUN...]", "the curves of one run, or of several side by side",
+                 "RUN is a run's folder (runs/NAME, lightning_logs/version_N), a metrics.csv or an event file of TensorBoard's;\n"
+                 "without one, the newest in runs/ and lightning_logs/.\n\n"
+                 "--metric NAME   draw this one (val_loss), or those of one subject (loss); can be given several times\n"
+                 "--x step|epoch  the axis below; by default steps, where there are any\n"
+                 "--smooth W      as TensorBoard's slider: 0 is none, 0.9 is much\n"
+                 "--log           a logarithmic axis\n"
+                 "--svg FILE      pictures instead of text; of several, FILE-SUBJECT.svg", plot),
     "bench": Verb("bench [NAME]", "measure what the speed claims come from",
                   "NAME is a file of benchmarks/; without one, all run. --preset as for run.", bench),
     "prove": Verb("prove [NAME...]", "what takes longer than a test may",

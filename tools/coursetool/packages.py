@@ -9,7 +9,7 @@ from coursetool.shell import output, run
 GROUPS = {
     "build": ("g++", "cmake", "ninja-build", "ccache", "lld", "git", "ca-certificates", "libtorch-dev",
               "libopenblas0-openmp", "libcxxopts-dev", "libtomlplusplus-dev", "nlohmann-json3-dev",
-              "libspdlog-dev", "zlib1g-dev", "libgtest-dev", "libgmock-dev"),
+              "libspdlog-dev", "libstb-dev", "zlib1g-dev", "libgtest-dev", "libgmock-dev"),
     "data": ("dataset-fashion-mnist",),
     "test": ("clang-format", "python3-torch"),
 }

@@ -8,18 +8,9 @@
 
 #include "lit/error.h"
 #include "lit/trainer/trainer.h"
+#include "serialize/python_text.h"
 
 namespace lit {
-namespace {
-
-// As Python writes a float: "2.0", "1.5", "inf".
-std::string text_of(double number) {
-  const std::string text = fmt::format("{}", number);
-  return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
-}
-
-}  // namespace
-
 std::vector<std::pair<std::string, LogValue>> grad_norm(const torch::nn::Module& module,
                                                         double norm_type,
                                                         const std::string& group_separator) {
@@ -27,7 +18,7 @@ std::vector<std::pair<std::string, LogValue>> grad_norm(const torch::nn::Module&
     throw Error(fmt::format("norm_type is {}, but must be above 0", norm_type));
   }
   const torch::NoGradGuard no_grad;
-  const std::string prefix = "grad_" + text_of(norm_type) + "_norm";
+  const std::string prefix = "grad_" + course::python_float(norm_type) + "_norm";
   std::vector<std::pair<std::string, LogValue>> named;
   std::vector<torch::Tensor> norms;
   for (const auto& parameter : module.named_parameters()) {

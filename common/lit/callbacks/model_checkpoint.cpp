@@ -12,6 +12,7 @@
 #include "lit/error.h"
 #include "lit/trainer/trainer.h"
 #include "serialize/atomic_file.h"
+#include "serialize/python_text.h"
 
 namespace lit {
 
@@ -66,8 +67,7 @@ std::string formatted(const std::string& name, const std::string& spec, const Lo
   try {
     if (spec.empty()) {
       if (whole) return fmt::format("{}", static_cast<int64_t>(number));
-      const std::string text = fmt::format("{}", number);
-      return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
+      return course::python_float(number);
     }
     const std::string pattern = "{:" + spec + "}";
     if (whole && spec.find_first_of("fFeEgG%") == std::string::npos) {
@@ -138,8 +138,13 @@ fs::path ModelCheckpoint::free_name(const Metrics& metrics, const std::string& f
 }
 
 fs::path ModelCheckpoint::resolve_dirpath(const Trainer& trainer) const {
-  const fs::path folder =
-      options_.dirpath.empty() ? trainer.log_dir() / "checkpoints" : options_.dirpath;
+  const Logger* logger = trainer.logger();
+  fs::path folder = options_.dirpath;
+  if (folder.empty() && logger != nullptr && !logger->root_dir().empty()) {
+    folder = fs::path(logger->root_dir()) / logger->version() / "checkpoints";
+  } else if (folder.empty()) {
+    folder = trainer.log_dir() / "checkpoints";
+  }
   return fs::absolute(folder).lexically_normal();
 }
 

@@ -49,8 +49,9 @@ class LightningDataModule {
   /// As in LightningModule.
   virtual std::optional<HookSet> overridden_hooks() const { return std::nullopt; }
 
-  /// Keeps `hparams` for loggers and checkpoints.
-  void save_hyperparameters(const course::Dict& hparams);
+  /// Keeps `hparams` for checkpoints and, with `logger`, for loggers.
+  void save_hyperparameters(const course::Dict& hparams, bool logger = true);
+  bool logs_hparams() const { return logs_hparams_; }
   const course::Dict& hparams() const { return hparams_; }
 
   /// The Trainer that uses it. @throws Error outside of a run
@@ -59,6 +60,7 @@ class LightningDataModule {
  private:
   friend class Trainer;
   course::Dict hparams_;
+  bool logs_hparams_ = true;
   Trainer* trainer_ = nullptr;
 };
 

@@ -187,8 +187,10 @@ class LightningModule : public torch::nn::Module {
     log_metrics(metrics, options);
   }
 
-  /// Keeps `hparams` for loggers and checkpoints; keys of a second call are added to the first's.
-  void save_hyperparameters(const course::Dict& hparams);
+  /// Keeps `hparams` for checkpoints and, with `logger`, for loggers; keys of a second call are
+  /// added to the first's.
+  void save_hyperparameters(const course::Dict& hparams, bool logger = true);
+  bool logs_hparams() const { return logs_hparams_; }
   const course::Dict& hparams() const { return hparams_; }
 
   /// No parameter gets a gradient, and all submodules are in evaluation mode; and the reverse.
@@ -237,6 +239,7 @@ class LightningModule : public torch::nn::Module {
   void log_metrics(const std::shared_ptr<MetricCollection>& metrics, const LogOptions& options);
 
   course::Dict hparams_;
+  bool logs_hparams_ = true;
   Trainer* trainer_ = nullptr;
   std::vector<std::pair<torch::Tensor, bool>> toggled_;
 };

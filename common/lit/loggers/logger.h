@@ -1,10 +1,15 @@
 // Logger: where the numbers of a run go.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
+#include <initializer_list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "serialize/value.h"
 
@@ -34,8 +39,40 @@ class Logger {
 
   virtual std::string name() const { return ""; }
   virtual std::string version() const { return ""; }
-  /// The folder of this run; "" if it has none.
+  /// Where runs are kept, those of this name, and this run; "" if it has no such folder. That of
+  /// the run is made when it is asked for.
+  virtual std::string save_dir() const { return ""; }
+  virtual std::string root_dir() const { return ""; }
   virtual std::string log_dir() const { return ""; }
 };
+
+/// The Trainer's option: `true` for a TensorBoardLogger, `false` for none, one, or several.
+class LoggerChoice {
+ public:
+  using List = std::vector<std::shared_ptr<Logger>>;
+
+  LoggerChoice() = default;
+  template <std::same_as<bool> Bool>
+  LoggerChoice(Bool use_default) : use_default_(use_default) {}
+  template <std::derived_from<Logger> T>
+  LoggerChoice(std::shared_ptr<T> one) : use_default_(false), list_{std::move(one)} {}
+  LoggerChoice(std::initializer_list<std::shared_ptr<Logger>> several)
+      : use_default_(false), list_(several) {}
+  LoggerChoice(List several) : use_default_(false), list_(std::move(several)) {}
+
+  bool use_default() const { return use_default_; }
+  const List& list() const { return list_; }
+
+ private:
+  bool use_default_ = true;
+  List list_;
+};
+
+namespace detail {
+/// "train-loss" for the prefix "train": Lightning's way to tell loggers apart that share a place.
+inline std::string prefixed(const std::string& prefix, const std::string& name) {
+  return prefix.empty() ? name : prefix + "-" + name;
+}
+}  // namespace detail
 
 }  // namespace lit

@@ -132,9 +132,17 @@ void EvaluationLoop::run_loader(size_t index, int64_t batches) {
   fetcher.begin();
   // The number of the loader is part of a metric's name only where there are several.
   trainer_.dataloader_idx_ = loaders_.size() > 1 ? static_cast<int64_t>(index) : -1;
-  while (auto batch = fetcher.next()) {
+  const auto next = [&] {
+    const Profiler::Scope timed = trainer_.timed(
+        kind_ == Kind::test ? "[_EvaluationLoop].test_next" : "[_EvaluationLoop].val_next");
+    return fetcher.next();
+  };
+  while (!fetcher.is_last()) {
     course::throw_if_interrupted();
+    auto batch = next();
+    if (!batch) break;
     run_batch(std::move(*batch), fetcher.count() - 1, static_cast<int64_t>(index));
+    if (trainer_.state_.fn != TrainerState::Fn::fit) trainer_.profiler().step();
     log_step(index);
   }
   trainer_.dataloader_idx_ = -1;

@@ -93,6 +93,7 @@ void FitLoop::load_train_data() {
   const int64_t every = trainer_.options_.reload_dataloaders_every_n_epochs;
   const bool again = every > 0 && trainer_.current_epoch_ - loaded_in_epoch_ >= every;
   if (loader_ != nullptr && !again) return;
+  const Profiler::Scope timed = trainer_.timed("setup_train_dataloader");
   const Loaders loaders = trainer_.request_loaders(Hook::train_dataloader, given_);
   if (loaders.size() != 1) {
     throw Error(
@@ -158,6 +159,7 @@ bool FitLoop::done() {
 }
 
 void FitLoop::run_epoch(Place from) {
+  const Profiler::Scope timed = trainer_.timed("run_training_epoch");
   skip_rest_ = false;
   trainer_.results_ = &results;
   trainer_.results_on_step_ = true;
@@ -173,7 +175,7 @@ void FitLoop::run_epoch(Place from) {
   if (from == Place::epoch_end) return;
   while (!epoch_is_over()) {
     course::throw_if_interrupted();
-    std::optional<Batch> batch = fetcher_.next();
+    std::optional<Batch> batch = next_batch();
     if (!batch) {
       if (batch_idx_ < 0) {
         throw Error("the train loader gave no batch; is its data set empty, or used up?");
@@ -184,9 +186,15 @@ void FitLoop::run_epoch(Place from) {
     ++total_batch_idx_;
     trainer_.is_last_batch_ = fetcher_.is_last();
     run_batch(std::move(*batch));
+    trainer_.profiler().step();
     if (skip_rest_) break;
     finish_batch(/*validated=*/false);
   }
+}
+
+std::optional<Batch> FitLoop::next_batch() {
+  const Profiler::Scope timed = trainer_.timed("[_TrainingEpochLoop].train_dataloader_next");
+  return fetcher_.next();
 }
 
 void FitLoop::begin_epoch() {
@@ -224,6 +232,7 @@ bool FitLoop::epoch_is_over() {
 }
 
 void FitLoop::run_batch(Batch given) {
+  const Profiler::Scope timed = trainer_.timed("run_training_batch");
   if (given.empty()) {  // Python's None
     warn("the train loader gave an empty batch; it is skipped");
     batches_done_ = batch_idx_ + 1;

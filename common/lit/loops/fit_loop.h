@@ -63,6 +63,7 @@ class FitLoop {
   void finish_batch(bool validated);
   void restore_random_streams();
   bool epoch_is_over();
+  std::optional<Batch> next_batch();
   void run_batch(Batch batch);
   StepOutput run_automatic();
   void run_closure();

@@ -62,13 +62,13 @@ class HookCalls {
   /// The module alone: anything that it does for the Trainer under a hook's name.
   template <typename Function>
   decltype(auto) module(Hook hook, Function&& function) {
-    const Scope scope(trainer_, "lm", hook);
+    const Scope scope(trainer_, Owner::module, hook);
     return function(trainer_.module());
   }
   /// The data module alone.
   template <typename Function>
   decltype(auto) data_module(Hook hook, Function&& function) {
-    const Scope scope(trainer_, "dm", hook);
+    const Scope scope(trainer_, Owner::data_module, hook);
     return function(*trainer_.data_.data_module());
   }
 
@@ -76,10 +76,12 @@ class HookCalls {
   template <typename... P, typename... A>
   void callbacks(Hook hook, void (Callback::*method)(Trainer&, LightningModule&, P...),
                  A&&... arguments) {
-    const Scope scope(trainer_, "cb", hook);
+    const Scope scope(trainer_, Owner::callbacks, hook);
     LightningModule& module = trainer_.module();
-    for (const auto& callback : trainer_.callbacks_)
+    for (const auto& callback : trainer_.callbacks_) {
+      const Profiler::Scope timed = timed_callback(*callback, hook);
       ((*callback).*method)(trainer_, module, arguments...);
+    }
   }
 
   /// Callbacks in their order, then the module.
@@ -87,18 +89,25 @@ class HookCalls {
   void both(Hook hook, void (Callback::*of_callback)(Trainer&, LightningModule&, P...),
             void (LightningModule::*of_module)(P...), A&&... arguments) {
     callbacks(hook, of_callback, arguments...);
-    const Scope scope(trainer_, "lm", hook);
+    const Scope scope(trainer_, Owner::module, hook);
     (trainer_.module().*of_module)(arguments...);
   }
 
  private:
-  /// While it is alive, the Trainer is in that hook: for log(), and for the trace.
+  enum class Owner { module, data_module, callbacks };
+
+  /// While it is alive, the Trainer is in that hook: for log(), for the trace, and for the
+  /// profiler.
   class Scope {
    public:
-    Scope(Trainer& trainer, const char* owner, Hook hook)
-        : trainer_(trainer), before_(trainer.hook_) {
+    Scope(Trainer& trainer, Owner owner, Hook hook)
+        : trainer_(trainer),
+          before_(trainer.hook_),
+          timed_(trainer.profiler_ == nullptr || owner == Owner::callbacks
+                     ? Profiler::Scope()
+                     : Profiler::Scope(trainer.profiler_.get(), action(trainer, owner, hook))) {
       trainer.hook_ = hook;
-      if (trainer.options_.trace_hooks) trainer.trace(owner, hook);
+      if (trainer.options_.trace_hooks) trace(owner, hook);
     }
     ~Scope() { trainer_.hook_ = before_; }
     Scope(const Scope&) = delete;
@@ -107,7 +116,14 @@ class HookCalls {
    private:
     Trainer& trainer_;
     Hook before_;
+    Profiler::Scope timed_;
   };
+
+  static void trace(Owner owner, Hook hook);
+  /// Lightning's names: "[LightningModule]LitClassifier.optimizer_step",
+  /// "[Strategy]SingleDeviceStrategy.training_step", "[Callback]EarlyStopping.on_train_end".
+  static std::string action(const Trainer& trainer, Owner owner, Hook hook);
+  Profiler::Scope timed_callback(const Callback& callback, Hook hook) const;
 
   Trainer& trainer_;
 };

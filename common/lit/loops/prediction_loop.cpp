@@ -58,8 +58,14 @@ std::vector<Batch> PredictionLoop::run_loader(const std::shared_ptr<Loader>& loa
   Fetcher fetcher(loader, batches);
   loader->begin_epoch(0);
   fetcher.begin();
-  while (auto given = fetcher.next()) {
+  const auto next = [&] {
+    const Profiler::Scope timed = trainer_.timed("[_PredictionLoop].predict_next");
+    return fetcher.next();
+  };
+  while (!fetcher.is_last()) {
     course::throw_if_interrupted();
+    auto given = next();
+    if (!given) break;
     const int64_t batch_idx = fetcher.count() - 1;
     const Batch batch = trainer_.transfer(std::move(*given), dataloader_idx);
     calls_.both(Hook::on_predict_batch_start, &Callback::on_predict_batch_start,
@@ -70,6 +76,7 @@ std::vector<Batch> PredictionLoop::run_loader(const std::shared_ptr<Loader>& loa
     calls_.both(Hook::on_predict_batch_end, &Callback::on_predict_batch_end,
                 &LightningModule::on_predict_batch_end, outputs, batch, batch_idx, dataloader_idx);
     if (keep) predictions.push_back(outputs.to(torch::kCPU));
+    trainer_.profiler().step();
   }
   return predictions;
 }

@@ -94,11 +94,7 @@ void CheckpointConnector::save(const fs::path& path, bool weights_only) {
                                 path.parent_path().string(), failed.message()));
       }
     }
-    try {
-      course::write_torch_file(path, checkpoint);
-    } catch (const course::Error& error) {
-      throw Error(error.what());
-    }
+    with_own_errors([&] { course::write_torch_file(path, checkpoint); });
   }
   trainer_.strategy().barrier();
 }

@@ -96,7 +96,7 @@ void check(const TrainerOptions& options) {
   for (const auto& callback : options.callbacks) {
     if (callback == nullptr) throw Error("callbacks has one that is null");
   }
-  for (const auto& logger : options.logger) {
+  for (const auto& logger : options.logger.list()) {
     if (logger == nullptr) throw Error("logger has one that is null");
   }
 }

@@ -12,6 +12,7 @@
 
 #include "lit/callbacks/callback.h"
 #include "lit/loggers/logger.h"
+#include "lit/profilers/profiler.h"
 #include "lit/strategies/strategy.h"
 
 namespace lit {
@@ -43,7 +44,8 @@ using CheckInterval = std::variant<int64_t, double, Duration>;
 struct TrainerOptions {
   std::string accelerator = "auto";  ///< auto, cpu, cuda, gpu (the same) or mps
   Devices devices = "auto";          ///< 1, "auto", or the index of one: "1,"
-  std::vector<std::shared_ptr<Logger>> logger = {};
+  /// true: a TensorBoardLogger in default_root_dir; false: none; one, or several in braces.
+  LoggerChoice logger = true;
   std::vector<std::shared_ptr<Callback>> callbacks = {};
   /// Runs this many batches of everything, once, without sanity check, loggers, early stopping or
   /// checkpoints: does all of the code run? `true` is 1.
@@ -78,10 +80,12 @@ struct TrainerOptions {
   /// true: only algorithms that give the same numbers each time, else an error; "warn": a warning.
   std::variant<bool, std::string> deterministic = false;
   std::optional<bool> benchmark = std::nullopt;  ///< lets cuDNN try which algorithm is fastest
-  bool inference_mode = true;   ///< for validate, test and predict; false: only no gradients
-  bool detect_anomaly = false;  ///< an error where a backward pass makes a NaN; slow
+  bool inference_mode = true;    ///< for validate, test and predict; false: only no gradients
+  ProfilerChoice profiler = "";  ///< "simple", "pytorch", or a Profiler; "": none
+  bool detect_anomaly = false;   ///< an error where a backward pass makes a NaN; slow
   int64_t reload_dataloaders_every_n_epochs = 0;
   std::filesystem::path default_root_dir = {};  ///< for what has no other place; empty: here
+  bool enable_autolog_hparams = true;           ///< loggers get what the modules have saved
   /// Not Lightning's: tells of every hook as it is called, by info().
   bool trace_hooks = false;
 };

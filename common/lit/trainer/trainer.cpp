@@ -15,6 +15,7 @@
 #include "lit/core/messages.h"
 #include "lit/core/names.h"
 #include "lit/error.h"
+#include "lit/loggers/tensorboard_logger.h"
 #include "lit/loops/evaluation_loop.h"
 #include "lit/loops/fit_loop.h"
 #include "lit/loops/hook_calls.h"
@@ -128,8 +129,13 @@ Trainer::Trainer(TrainerOptions options) : options_(std::move(options)) {
     options_.val_check_interval = 1.0;
     options_.check_val_every_n_epoch = 1;
   } else {
-    loggers_ = options_.logger;
+    loggers_ = options_.logger.list();
+    if (options_.logger.use_default()) {
+      loggers_ = {std::make_shared<TensorBoardLogger>(
+          TensorBoardLoggerOptions{.save_dir = options_.default_root_dir})};
+    }
   }
+  profiler_ = make_profiler(options_.profiler);
   strategy_ = make_strategy(options_.accelerator, options_.devices);
   calls_ = std::make_unique<HookCalls>(*this);
   using Kind = EvaluationLoop::Kind;
@@ -294,6 +300,7 @@ void Trainer::enter(Fn fn, ModuleRef module, DataModuleRef data, const std::stri
     configure_callbacks();
     check_configuration(fn);
     checkpoints_->open(ckpt_path);
+    if (profiler_ != nullptr) profiler_->setup(name_of(fn), log_dir());
     set_up(fn);
     run();
     tear_down(fn);
@@ -494,9 +501,10 @@ void Trainer::check_optimizers() const {
 }
 
 void Trainer::log_hyperparams() {
-  if (loggers_.empty()) return;
-  course::Dict merged = module().hparams();
-  if (data_.data_module() != nullptr) {
+  if (loggers_.empty() || !options_.enable_autolog_hparams) return;
+  course::Dict merged;
+  if (module().logs_hparams()) merged = module().hparams();
+  if (data_.data_module() != nullptr && data_.data_module()->logs_hparams()) {
     for (const auto& [key, value] : data_.data_module()->hparams()) {
       if (merged.find(key) != nullptr) {
         throw Error(
@@ -522,6 +530,10 @@ void Trainer::tear_down(Fn fn) {
   }
   calls_->both(Hook::teardown, &Callback::teardown, &LightningModule::teardown, stage);
   for (const auto& logger : loggers_) logger->finalize("success");
+  if (profiler_ != nullptr) {
+    profiler_->describe();
+    profiler_->teardown();
+  }
   state_.stage = Stage::none;
   state_.status = Status::finished;
 }
@@ -536,6 +548,7 @@ void Trainer::fail(const std::exception& error) {
                         [&](LightningDataModule& data) { data.on_exception(error); });
   }
   for (const auto& logger : loggers_) logger->finalize("failed");
+  if (profiler_ != nullptr) profiler_->teardown();
   modes_.clear();
   strategy_->teardown(module());
   hook_ = Hook::none;
@@ -620,6 +633,10 @@ bool Trainer::validates() const {
 
 Batch Trainer::transfer(Batch batch, int64_t dataloader_idx) {
   const torch::Device device = strategy_->root_device();
+  const Profiler::Scope timed =
+      profiler_ == nullptr
+          ? Profiler::Scope()
+          : profiler_->profile(fmt::format("[Strategy]{}.batch_to_device", class_name(strategy())));
   const auto run = [&](Hook hook, auto&& function) {
     const bool of_data = data_.data_module() != nullptr && data_.hooks().has(hook);
     batch = of_data ? calls_->data_module(hook, function) : calls_->module(hook, function);
@@ -670,6 +687,7 @@ int64_t Trainer::estimated_stepping_batches() {
 
 void Trainer::step_optimizer(LightningOptimizer& optimizer, const Closure& closure) {
   if (!module().automatic_optimization) {
+    const Profiler::Scope step = timed("optimizer_step");
     calls_->on_before_optimizer_step(*optimizer);
     optimizer->step(closure);
     ++global_step_;
@@ -822,12 +840,9 @@ void Trainer::send(Metrics metrics, int64_t step, bool with_epoch) {
   }
 }
 
-void Trainer::trace(const char* owner, Hook hook) const {
-  info(fmt::format("{}.{}", owner, lit::name_of(hook)));
-}
-
 void Trainer::save_checkpoint(const std::filesystem::path& path, bool weights_only) {
   module();  // or an error that says there is none
+  const Profiler::Scope saving = timed("save_checkpoint");
   checkpoints_->save(path, weights_only);
 }
 
@@ -837,6 +852,7 @@ const std::filesystem::path& Trainer::ckpt_path() const {
 
 std::filesystem::path Trainer::log_dir() const {
   if (logger() != nullptr && !logger()->log_dir().empty()) return logger()->log_dir();
+  if (logger() != nullptr && !logger()->save_dir().empty()) return logger()->save_dir();
   return options_.default_root_dir.empty() ? std::filesystem::current_path()
                                            : options_.default_root_dir;
 }

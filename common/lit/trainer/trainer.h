@@ -184,9 +184,11 @@ class Trainer {
   }
   const std::vector<std::shared_ptr<Logger>>& loggers() const { return loggers_; }
   Logger* logger() const { return loggers_.empty() ? nullptr : loggers_.front().get(); }
-  /// The first logger's folder, else default_root_dir.
+  /// The first logger's log_dir, else its save_dir, else default_root_dir.
   std::filesystem::path log_dir() const;
   Strategy& strategy() const { return *strategy_; }
+  /// For blocks of your own: `const auto timed = trainer.profiler().profile("augment");`
+  Profiler& profiler() { return profiler_ == nullptr ? no_profiler_ : *profiler_; }
   const TrainerOptions& options() const { return options_; }
   bool fast_dev_run() const { return options_.fast_dev_run > 0; }
 
@@ -249,7 +251,10 @@ class Trainer {
   void update_metrics(bool on_step);
   void send(Metrics metrics, int64_t step, bool with_epoch);
   void clear_metrics();
-  void trace(const char* owner, Hook hook) const;
+  /// The profiler's, if there is one.
+  Profiler::Scope timed(const char* action) const {
+    return profiler_ == nullptr ? Profiler::Scope() : Profiler::Scope(profiler_.get(), action);
+  }
 
   // Modes of all submodules, put away during an evaluation.
   void save_modes();
@@ -260,6 +265,8 @@ class Trainer {
   std::vector<std::shared_ptr<Callback>> callbacks_;      // all, in the order they are called in
   std::vector<std::shared_ptr<Logger>> loggers_;
   std::shared_ptr<Strategy> strategy_;
+  std::shared_ptr<Profiler> profiler_;  // nullptr: none
+  PassThroughProfiler no_profiler_;
   std::unique_ptr<HookCalls> calls_;
   std::unique_ptr<CheckpointConnector> checkpoints_;
   std::unique_ptr<FitLoop> fit_loop_;
