@@ -138,7 +138,8 @@ void measure(const Options& options) {
              fmt::format("{:.3f}", median(trainer) / median(hand))});
   table.row({"the same, profiler = \"simple\"", fmt::format("{:.1f}", median(profiled)),
              fmt::format("{:.3f}", median(profiled) / median(hand))});
-  table.row({"what the Trainer costs, pair by pair", fmt::format("{:.1f}", median(difference)), ""});
+  table.row(
+      {"what the Trainer costs, pair by pair", fmt::format("{:.1f}", median(difference)), ""});
   fmt::print("{}", table.text());
 }
 

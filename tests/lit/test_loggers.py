@@ -319,7 +319,7 @@ class Report(Loggers):
         self.assertEqual(seen["headings"], ["Results", "Curves", "Confusion matrix", "Samples", "Config", "Environment"])
         self.assertEqual(seen["pictures"], [[28, 28]] * 24)
         self.assertEqual(seen["charts"], [True, True], "accuracy and loss")
-        self.assertGreaterEqual(seen["lines"], 3, "train_loss, val_loss, val_acc")
+        self.assertEqual(seen["lines"], 3, "train_loss, val_loss, val_acc")
         accuracy = float(re.search(r"<th>test_acc</th><td>([\d.]+)", self.page)[1])
         self.assertAlmostEqual(sum(seen["diagonal"]) / seen["cells"], accuracy, places=5)
         self.assertEqual(seen["fetched"], [])

@@ -1,6 +1,7 @@
 """./course plot: the curves of one run, or of several side by side."""
 import json
 import math
+import re
 import subprocess
 from pathlib import Path
 
@@ -62,27 +63,40 @@ def chosen(runs: list[Run], wanted: list[str]) -> list[str]:
     known = sorted({metric for run in runs for metric in run.metrics})
     found = []
     for name in wanted:
-        matches = [metric for metric in known if name in (metric, subject(metric))]
+        matches = [metric for metric in known if name in (metric, re.sub(r"_(step|epoch)$", "", metric), subject(metric))]
         if not matches:
             raise UsageError(f"no run has a metric '{name}'{did_you_mean(name, known)}; there are {', '.join(known)}")
         found += [metric for metric in matches if metric not in found]
     return found or known
 
 
+def labels(folders: list[Path]) -> list[str]:
+    """Of each path the parts that tell it from the others; runs that are the same one are numbered."""
+    for length in range(1, max(len(folder.parts) for folder in folders) + 1):
+        ends = [folder.parts[-length:] for folder in folders]
+        if len(set(ends)) < len(ends):
+            continue
+        same = [len({end[i:i + 1] for end in ends}) == 1 for i in range(length)]
+        return ["/".join(part for part, is_same in zip(end, same) if not is_same) or end[-1] for end in ends]
+    return [f"{folder.name} ({number})" for number, folder in enumerate(folders, 1)]
+
+
 def plots(runs: list[Run], metrics: list[str], x: str, weight: float, log: bool) -> list[dict]:
     """A plot for each subject, with a curve for each of its metrics in each run."""
     charts: dict[str, dict] = {}
-    names = [run.name for run in runs]
+    names = labels([run.folder for run in runs])
+    subjects = [subject(metric) for metric in metrics]
     for metric in metrics:
-        chart = charts.setdefault(subject(metric), {"title": subject(metric), "x_label": x, "log_y": log, "curves": []})
-        for number, run in enumerate(runs):
+        alone = subjects.count(subject(metric)) == 1
+        chart = charts.setdefault(subject(metric), {"title": metric if alone else subject(metric), "x_label": x, "log_y": log, "curves": []})
+        for name, run in zip(names, runs):
             points = [(point[x == "epoch"], point[2]) for point in run.metrics.get(metric, [])]
             points = sorted((point for point in points if point[0] is not None), key=lambda point: point[0])
             if not points:
                 continue
-            label = run.name if names.count(run.name) == 1 else f"{run.name} ({number + 1})"
             values = smoothed([value for _, value in points], weight) if weight else [value for _, value in points]
-            chart["curves"].append({"name": f"{label} {metric}" if len(runs) > 1 else metric, "x": [at for at, _ in points],
+            curve = metric if len(runs) == 1 else name if alone else f"{name} {metric}"
+            chart["curves"].append({"name": curve, "x": [at for at, _ in points],
                                     "y": [value if math.isfinite(value) else None for value in values]})
     return [chart for chart in charts.values() if chart["curves"]]
 

@@ -12,9 +12,9 @@ NO_METRICS = ("epoch", "step", "hp_metric")
 
 @dataclass(frozen=True)
 class Run:
-    """A run: its name, and of each metric the points (step, epoch, value); step or epoch is None where nobody wrote it."""
+    """A run: its folder, and of each metric the points (step, epoch, value); step or epoch is None where nobody wrote it."""
 
-    name: str
+    folder: Path
     metrics: dict[str, list[tuple[float | None, float | None, float]]]
 
 
@@ -58,7 +58,7 @@ def read_events(paths: list[Path]) -> dict[str, list]:
 
 def read_run(path: Path) -> Run:
     """A run by its folder (of a lesson, or version_N of a logger), its metrics.csv, or an event file."""
-    name = path.parent.name if path.is_file() else path.resolve().name
+    folder = (path.parent if path.is_file() else path).resolve()
     if not path.exists():
         raise CourseError(f"there is no run {path}; a run is a folder with a metrics.csv or event files in it")
     if path.is_file():
@@ -74,7 +74,7 @@ def read_run(path: Path) -> Run:
         metrics = read_events(files)
     if not metrics:
         raise CourseError(f"{path} has no metrics yet")
-    return Run(name, metrics)
+    return Run(folder, metrics)
 
 
 def newest_run() -> Path:

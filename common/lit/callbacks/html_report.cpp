@@ -97,6 +97,20 @@ void flatten(const course::Dict& dict, const std::string& before, std::vector<Ro
   }
 }
 
+// Of "loss_step", "loss_epoch" and "loss", which is the epoch's, the last.
+std::map<std::string, double> epoch_metrics(Trainer& trainer) {
+  const Metrics& all = trainer.callback_metrics();
+  std::map<std::string, double> metrics;
+  for (const auto& [name, value] : all) {
+    const size_t mark = name.rfind('_');
+    const std::string suffix = mark == std::string::npos ? "" : name.substr(mark);
+    const bool twice =
+        (suffix == "_step" || suffix == "_epoch") && all.contains(name.substr(0, mark));
+    if (!twice && suffix != "_step") metrics.emplace(name, value.value());
+  }
+  return metrics;
+}
+
 // What "train_loss", "val_loss" and "val_loss_epoch" have in common.
 std::string subject(std::string name) {
   for (const char* prefix :
@@ -152,11 +166,10 @@ void HtmlReport::setup(Trainer&, LightningModule&, const std::string& stage) {
 }
 
 void HtmlReport::on_train_epoch_end(Trainer& trainer, LightningModule&) {
-  for (const auto& [name, value] : trainer.callback_metrics()) {
-    if (name.ends_with("_step")) continue;
+  for (const auto& [name, value] : epoch_metrics(trainer)) {
     auto& points = curves_[name];
     if (!points.empty() && points.back().first == trainer.current_epoch()) points.pop_back();
-    points.emplace_back(trainer.current_epoch(), value.value());
+    points.emplace_back(trainer.current_epoch(), value);
   }
 }
 
@@ -243,9 +256,7 @@ void HtmlReport::on_exception(Trainer& trainer, LightningModule& module,
 
 void HtmlReport::write(Trainer& trainer, LightningModule& module) {
   if (trainer.fast_dev_run()) return;
-  for (const auto& [name, value] : trainer.callback_metrics()) {
-    if (!name.ends_with("_step")) results_.insert_or_assign(name, value.value());
-  }
+  for (const auto& [name, value] : epoch_metrics(trainer)) results_.insert_or_assign(name, value);
   if (trainer.state().fn == TrainerState::Fn::fit) {
     seconds_ += steady_seconds() - started_;
     started_ = steady_seconds();
