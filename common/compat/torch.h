@@ -7,8 +7,9 @@
 #include <c10/util/Logging.h>
 #include <torch/version.h>
 
+#include <charconv>
 #include <cstdint>
-#include <sstream>
+#include <iterator>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -66,9 +67,9 @@ template <typename Optimizer>
 auto optimizer_state_key(const Optimizer& optimizer, const at::Tensor& parameter) {
   using Key = typename std::decay_t<decltype(optimizer.state())>::key_type;
   if constexpr (std::is_same_v<Key, std::string>) {
-    std::ostringstream text;
-    text << static_cast<const void*>(parameter.unsafeGetTensorImpl());
-    return text.str();
+    char text[2 + 2 * sizeof(void*)] = {'0', 'x'};
+    const auto address = reinterpret_cast<uintptr_t>(parameter.unsafeGetTensorImpl());
+    return std::string(text, std::to_chars(text + 2, std::end(text), address, 16).ptr);
   } else {
     return static_cast<Key>(parameter.unsafeGetTensorImpl());
   }

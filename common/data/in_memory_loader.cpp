@@ -1,8 +1,8 @@
 // Batches of a data set that is in memory: whole tensors are indexed, sample by sample nothing is.
 //
-// There is no prefetching thread, because it would not pay: gathering a shuffled batch of 64 images
-// took 22 us as bytes and 46 us as floats (2.5 us unshuffled), and one training step of a small MLP
-// 620 us on the same core. A thread pays where samples have to be decoded or transformed.
+// There is no prefetching thread, because it would not pay: gathering a shuffled batch takes a
+// small part of one training step (./course bench). A thread pays where samples have to be decoded
+// or transformed.
 #include "data/in_memory_loader.h"
 
 #include <torch/torch.h>
@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/gather.h"
 #include "data/permutation.h"
 #include "error.h"
 
@@ -50,31 +51,23 @@ void check_options(const InMemoryLoaderOptions& options, int64_t samples) {
   } else if (options.device && options.device->is_cuda() && !torch::cuda::is_available()) {
     text << "device is " << *options.device << ", but there is no CUDA device that this libtorch "
          << "can use; leave device out, or name cpu";
+  } else if (options.to_float && !(options.to_float->divisor != 0 && options.to_float->std != 0)) {
+    text << "to_float has a divisor of " << options.to_float->divisor << " and a std of "
+         << options.to_float->std << ", but neither can be 0";
   } else {
     return;
   }
   throw UsageError(text.str());
 }
 
-// Rows [start, start + size) of `all`, in the order of `order` if there is one.
-torch::Tensor rows(const torch::Tensor& all, const torch::Tensor& order, int64_t start,
-                   int64_t size, torch::Device device) {
-  // Only from pinned memory does a copy to a GPU run beside the program; libtorch keeps the memory
-  // until the copy is done.
-  const bool pinned = all.is_cpu() && device.is_cuda();
-  torch::Tensor some;
-  if (!order.defined()) {
-    some = all.narrow(0, start, size);
-    if (pinned) some = some.pin_memory();
-  } else if (pinned) {
-    std::vector<int64_t> sizes = all.sizes().vec();
-    sizes[0] = size;
-    some = torch::empty(sizes, all.options().pinned_memory(true));
-    torch::index_select_out(some, all, 0, order.narrow(0, start, size));
-  } else {
-    some = all.index_select(0, order.narrow(0, start, size));
-  }
-  return some.to(device, /*non_blocking=*/device.is_cuda());
+// Can rows be picked by plain copies?
+bool is_plain(const torch::Tensor& tensor) {
+  return tensor.is_cpu() && tensor.layout() == torch::kStrided && tensor.is_contiguous();
+}
+
+torch::Tensor as_float(const torch::Tensor& bytes, const ToFloat& how) {
+  torch::Tensor numbers = bytes.to(torch::kFloat32).div_(how.divisor);
+  return how.mean == 0 && how.std == 1 ? numbers : numbers.sub_(how.mean).div_(how.std);
 }
 
 }  // namespace
@@ -84,6 +77,12 @@ InMemoryLoader::InMemoryLoader(torch::Tensor data, torch::Tensor target,
     : data_(std::move(data)), target_(std::move(target)), options_(options) {
   check_tensors(data_, target_);
   check_options(options_, samples());
+  if (options_.to_float && data_.scalar_type() != torch::kUInt8) {
+    std::ostringstream text;
+    text << "to_float makes numbers of bytes, but the data are " << data_.dtype()
+         << "; leave it out";
+    throw UsageError(text.str());
+  }
 }
 
 int64_t InMemoryLoader::batches() const {
@@ -113,17 +112,71 @@ InMemoryLoader::Epoch::Iterator InMemoryLoader::Epoch::begin() {
   return Iterator(this);
 }
 
+// Memory for a batch: that of one before, if nobody else holds it any more. What is handed out is
+// another tensor in the same memory, so that nothing a user sets on it comes back.
+torch::Tensor InMemoryLoader::Epoch::buffer(std::vector<int64_t> sizes, torch::ScalarType dtype) {
+  constexpr size_t kMost = 8;
+  for (const torch::Tensor& one : buffers_) {
+    const bool free = one.storage().use_count() == 1 && one.scalar_type() == dtype &&
+                      one.sizes() == at::IntArrayRef(sizes);
+    if (free) return one.detach();
+  }
+  if (buffers_.size() == kMost) buffers_.erase(buffers_.begin());
+  buffers_.push_back(torch::empty(sizes, dtype));
+  return buffers_.back().detach();
+}
+
+// Rows [start, start + size) of `all`, in the epoch's order if it has one.
+torch::Tensor InMemoryLoader::Epoch::rows(const torch::Tensor& all, int64_t start, int64_t size,
+                                          bool is_data) {
+  const InMemoryLoaderOptions& options = loader_.options_;
+  const torch::Device device = options.device.value_or(all.device());
+  const auto& to_float = is_data ? options.to_float : std::nullopt;
+  std::vector<int64_t> sizes = all.sizes().vec();
+  sizes[0] = size;
+  const bool by_copies = order_.defined() && is_plain(all) && device.is_cpu();
+  if (by_copies) {
+    const int64_t* order = order_.data_ptr<int64_t>() + start;
+    const int64_t length = all.numel() / all.size(0);
+    torch::Tensor some = buffer(sizes, to_float ? torch::kFloat32 : all.scalar_type());
+    if (to_float) {
+      gather_bytes_as_float(all.data_ptr<uint8_t>(), order, size, length,
+                            static_cast<float>(to_float->divisor),
+                            static_cast<float>(to_float->mean), static_cast<float>(to_float->std),
+                            some.data_ptr<float>());
+    } else {
+      gather_rows(all.data_ptr(), order, size, static_cast<size_t>(length) * all.element_size(),
+                  some.data_ptr());
+    }
+    return some;
+  }
+  // Only from pinned memory does a copy to a GPU run beside the program; libtorch keeps the memory
+  // until the copy is done.
+  const bool pinned = all.is_cpu() && device.is_cuda();
+  torch::Tensor some;
+  if (!order_.defined()) {
+    some = all.narrow(0, start, size);
+    if (pinned) some = some.pin_memory();
+  } else if (pinned) {
+    some = torch::empty(sizes, all.options().pinned_memory(true));
+    torch::index_select_out(some, all, 0, order_.narrow(0, start, size));
+  } else {
+    some = all.index_select(0, order_.narrow(0, start, size));
+  }
+  some = some.to(device, /*non_blocking=*/device.is_cuda());
+  return to_float ? as_float(some, *to_float) : some;
+}
+
 void InMemoryLoader::Epoch::advance() {
+  batch_ = {};  // its memory is free, if nobody has kept it
   if (position_ == loader_.batches()) {
-    batch_ = {};
     done_ = true;
     return;
   }
   const int64_t start = position_ * loader_.options_.batch_size;
   const int64_t size = std::min(loader_.options_.batch_size, loader_.samples() - start);
-  const torch::Device device = loader_.options_.device.value_or(loader_.data_.device());
-  batch_ = {.data = rows(loader_.data_, order_, start, size, device),
-            .target = rows(loader_.target_, order_, start, size, device)};
+  batch_ = {.data = rows(loader_.data_, start, size, /*is_data=*/true),
+            .target = rows(loader_.target_, start, size, /*is_data=*/false)};
   ++position_;
 }
 

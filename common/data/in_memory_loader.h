@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <iterator>
 #include <optional>
+#include <vector>
 
 namespace course {
 
@@ -14,6 +15,13 @@ namespace course {
 struct Batch {
   torch::Tensor data;
   torch::Tensor target;
+};
+
+/// Bytes as float32: (byte / divisor - mean) / std.
+struct ToFloat {
+  double divisor = 255;
+  double mean = 0;
+  double std = 1;
 };
 
 struct InMemoryLoaderOptions {
@@ -27,6 +35,9 @@ struct InMemoryLoaderOptions {
   bool drop_last = false;
   /// Where batches are wanted; by default where the data are.
   std::optional<torch::Device> device = std::nullopt;
+  /// Data that are uint8 come out as float32, made of the batch alone: a quarter of the memory, and
+  /// of what has to be fetched from it.
+  std::optional<ToFloat> to_float = std::nullopt;
 };
 
 /// Hands out the batches of an epoch:
@@ -37,7 +48,8 @@ struct InMemoryLoaderOptions {
 ///     }
 ///
 /// It holds the tensors, not copies of them, and nothing that an epoch changes: several epochs can
-/// be under way at once, in several threads.
+/// be under way at once, in several threads. An epoch uses the memory of a batch again when nobody
+/// else holds the batch any more.
 class InMemoryLoader {
  public:
   class Epoch;
@@ -109,12 +121,15 @@ class InMemoryLoader::Epoch {
   friend class InMemoryLoader;
   Epoch(const InMemoryLoader& loader, int64_t epoch, int64_t first_batch);
   void advance();
+  torch::Tensor rows(const torch::Tensor& all, int64_t start, int64_t size, bool is_data);
+  torch::Tensor buffer(std::vector<int64_t> sizes, torch::ScalarType dtype);
 
   InMemoryLoader loader_;
   torch::Tensor order_;  // int64 [N], undefined unless shuffled
   int64_t position_;
   bool done_ = false;
   Batch batch_;
+  std::vector<torch::Tensor> buffers_;  // of batches, to be used again
 };
 
 }  // namespace course

@@ -4,6 +4,7 @@
 #include <torch/torch.h>
 
 #include <limits>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -233,6 +234,80 @@ TEST(DataLoaderInMemory, RefusesBadOptions) {
     EXPECT_EQ(message_of<UsageError>([&] { (void)loader.epoch(0, first); }),
               "first_batch is " + std::to_string(first) +
                   ", but must be from 0 to 3, the number of batches in an epoch");
+  }
+}
+
+// --- Bytes as numbers, and memory that is used again -------------------------------------------
+
+torch::Tensor bytes(int64_t n) {
+  return (torch::arange(n * 12) % 256).to(torch::kUInt8).reshape({n, 1, 3, 4});
+}
+
+TEST(DataLoader, MakesFloatsOfTheBatchAsLibtorchDoes) {
+  const torch::Tensor data = bytes(50), labels = torch::arange(50);
+  for (const bool shuffle : {false, true}) {
+    for (const ToFloat how : {ToFloat{}, ToFloat{.divisor = 255, .mean = 0.2860, .std = 0.3530}}) {
+      const InMemoryLoader loader(
+          data, labels, {.batch_size = 16, .shuffle = shuffle, .seed = 3, .to_float = how});
+      for (const Batch& batch : loader.epoch(1)) {
+        torch::Tensor wanted = data.index_select(0, batch.target).to(torch::kFloat32) / how.divisor;
+        if (how.mean != 0) wanted = (wanted - how.mean) / how.std;
+        EXPECT_TRUE(torch::equal(batch.data, wanted)) << "to the last bit";
+      }
+    }
+  }
+}
+
+TEST(DataLoader, RefusesToFloatOfWhatIsNoBytes) {
+  EXPECT_EQ(message_of<UsageError>([] {
+              InMemoryLoader(torch::ones({3, 2}), torch::arange(3), {.to_float = ToFloat{}});
+            }),
+            "to_float makes numbers of bytes, but the data are float; leave it out");
+  EXPECT_EQ(message_of<UsageError>([] {
+              InMemoryLoader(bytes(3), torch::arange(3), {.to_float = ToFloat{.std = 0}});
+            }),
+            "to_float has a divisor of 255 and a std of 0, but neither can be 0");
+}
+
+TEST(DataLoader, UsesTheMemoryOfABatchAgainThatNobodyHolds) {
+  const InMemoryLoader loader(bytes(64), torch::arange(64), {.batch_size = 8, .shuffle = true});
+  std::set<void*> places;
+  for (const Batch& batch : loader.epoch(0)) places.insert(batch.data.data_ptr());
+  EXPECT_EQ(places.size(), 1U);
+}
+
+TEST(DataLoader, LeavesABatchAloneThatSomebodyHolds) {
+  const torch::Tensor data = bytes(128);
+  const InMemoryLoader loader(data, torch::arange(128), {.batch_size = 8, .shuffle = true});
+  std::vector<Batch> kept;
+  std::vector<torch::Tensor> views;  // of a batch that is gone
+  for (const Batch& batch : loader.epoch(0)) {
+    if (batch.target[0].item<int64_t>() % 2 == 0) {
+      kept.push_back(batch);
+    } else {
+      views.push_back(batch.data.flatten(1).narrow(0, 0, 1));
+      kept.push_back({.data = {}, .target = batch.target});
+    }
+  }
+  size_t view = 0;
+  for (const Batch& batch : kept) {
+    const torch::Tensor wanted = data.index_select(0, batch.target);
+    if (batch.data.defined()) {
+      EXPECT_TRUE(torch::equal(batch.data, wanted));
+    } else {
+      EXPECT_TRUE(torch::equal(views[view++], wanted.flatten(1).narrow(0, 0, 1)));
+    }
+  }
+  EXPECT_GT(view, 0U);
+}
+
+TEST(DataLoader, WhatIsSetOnABatchDoesNotComeBack) {
+  const InMemoryLoader loader(torch::rand({32, 3}), torch::arange(32),
+                              {.batch_size = 4, .shuffle = true});
+  for (Batch batch : loader.epoch(0)) {
+    EXPECT_FALSE(batch.data.requires_grad());
+    batch.data.set_requires_grad(true);
+    batch.data.sum().backward();
   }
 }
 

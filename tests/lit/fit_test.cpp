@@ -2,6 +2,7 @@
 // gave them.
 #include <cmath>
 
+#include "device/denormals.h"
 #include "lit/callbacks/early_stopping.h"
 #include "testing.h"
 
@@ -551,6 +552,44 @@ TEST_F(Fit, LbfgsCallsItsClosureOften) {
   EXPECT_GT(module->calls, 4);
   EXPECT_LT(std::abs(module->w.item<double>()), 0.1);
   EXPECT_EQ(trainer.global_step(), 2);
+}
+
+// Gradients are off during an evaluation, and afterwards as they were before.
+TEST(Gradients, AreAsBeforeAfterEachEntryPoint) {
+  for (const bool inference_mode : {true, false}) {
+    const auto module = std::make_shared<Line>();
+    Trainer trainer(quiet({.max_epochs = 1, .inference_mode = inference_mode}));
+    trainer.fit(module, numbers(2), numbers(1));
+    EXPECT_TRUE(torch::GradMode::is_enabled());
+    trainer.validate(module, numbers(1), {.verbose = false});
+    EXPECT_TRUE(torch::GradMode::is_enabled());
+    trainer.test(module, numbers(1), {.verbose = false});
+    EXPECT_TRUE(torch::GradMode::is_enabled());
+    trainer.predict(module, numbers(1));
+    EXPECT_TRUE(torch::GradMode::is_enabled());
+    EXPECT_FALSE(torch::InferenceMode::is_enabled());
+    {
+      const torch::NoGradGuard none;
+      trainer.test(module, numbers(1), {.verbose = false});
+      EXPECT_FALSE(torch::GradMode::is_enabled());
+    }
+  }
+}
+
+TEST(FlushDenormal, IsOnForTheTimeOfARunUnlessToldOtherwise) {
+  const auto flushes = [](bool option) {
+    const auto module = std::make_shared<Line>();
+    bool seen = false;
+    module->on_step = [&](Line&, const Batch&, int64_t, const torch::Tensor&) {
+      seen = course::flushes_denormals();
+    };
+    Trainer(quiet({.max_epochs = 1, .flush_denormal = option})).fit(module, numbers(1));
+    return seen;
+  };
+  EXPECT_TRUE(quiet().flush_denormal);
+  EXPECT_TRUE(flushes(true));
+  EXPECT_FALSE(flushes(false));
+  EXPECT_FALSE(course::flushes_denormals());
 }
 
 }  // namespace

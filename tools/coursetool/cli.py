@@ -2,7 +2,6 @@
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -202,21 +201,10 @@ def chain(arguments: list[str]) -> int:
 
 def bench(arguments: list[str]) -> int:
     """bench [NAME]"""
+    from coursetool import bench as benchmarks
     preset, words = take_preset(arguments)
     refuse_flags("bench", words)
-    names = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.cpp"))
-    unknown = next((word for word in words if word not in names), None)
-    if unknown is not None:
-        raise UsageError(f"there is no benchmark '{unknown}'{did_you_mean(unknown, names)}; there are {', '.join(names)}")
-    packages.install(("build",))
-    for name in words or names:
-        build.build(ROOT, preset, f"bench_{name}")
-        binary = build.folder(ROOT, preset) / "bin" / f"bench_{name}"
-        show([binary])
-        result = subprocess.run([binary], check=False).returncode
-        if result:
-            return result
-    return 0
+    return benchmarks.main(ROOT, preset, words)
 
 
 def plot(arguments: list[str]) -> int:
@@ -266,7 +254,10 @@ VERBS = {
                  "--log           a logarithmic axis\n"
                  "--svg FILE      pictures instead of text; of several, FILE-SUBJECT.svg", plot),
     "bench": Verb("bench [NAME]", "measure what the speed claims come from",
-                  "NAME is a file of benchmarks/; without one, all run. --preset as for run.", bench),
+                  "trainer_overhead  what the Trainer costs for each step, in one process\n"
+                  "pieces            optimizers, batches, matrix products and decoding, each beside what it cannot beat\n"
+                  "runs              whole runs beside their twins in Python: COURSE_BENCH_ROUNDS (3) and OMP_NUM_THREADS (1)\n"
+                  "Without a NAME, all run. --preset as for run.", bench),
     "prove": Verb("prove [NAME...]", "what takes longer than a test may",
                   "resume  a run killed at 200 places, from a random seed, ends as if it had not been; a minute\n"
                   "fuzz    afl++ looks for ten minutes for a checkpoint that is answered with anything but an error\n"

@@ -11,6 +11,7 @@ GROUPS = {
               "libopenblas0-openmp", "libcxxopts-dev", "libtomlplusplus-dev", "nlohmann-json3-dev",
               "libspdlog-dev", "libstb-dev", "zlib1g-dev", "libgtest-dev", "libgmock-dev"),
     "data": ("dataset-fashion-mnist",),
+    "bench": ("libbenchmark-dev", "python3-torch", "dataset-fashion-mnist"),
     "test": ("clang-format", "python3-torch"),
 }
 # Left out when the user brings a libtorch: its BLAS comes with it.

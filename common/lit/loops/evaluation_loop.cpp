@@ -97,8 +97,8 @@ std::vector<Scores> EvaluationLoop::run(int64_t at_most) {
   if (nothing) return {};
   const Names& names = this->names();
   // Inference mode is for evaluations that stand alone: its tensors cannot be trained with.
+  const torch::NoGradGuard no_grad;  // first: each puts back what it found
   std::optional<torch::InferenceMode> inference;
-  const torch::NoGradGuard no_grad;
   if (trainer_.state_.fn != TrainerState::Fn::fit && trainer_.options_.inference_mode) {
     inference.emplace();
   }

@@ -29,8 +29,8 @@ std::vector<std::vector<Batch>> PredictionLoop::run(const Loaders& given, bool k
       std::all_of(batches.begin(), batches.end(), [](int64_t n) { return n == 0; });
   if (nothing) return {};
 
+  const torch::NoGradGuard no_grad;  // first: each puts back what it found
   std::optional<torch::InferenceMode> inference;
-  const torch::NoGradGuard no_grad;
   if (trainer_.options_.inference_mode) inference.emplace();
   trainer_.save_modes();
   calls_.module(Hook::on_predict_model_eval,

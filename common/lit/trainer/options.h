@@ -86,6 +86,10 @@ struct TrainerOptions {
   int64_t reload_dataloaders_every_n_epochs = 0;
   std::filesystem::path default_root_dir = {};  ///< for what has no other place; empty: here
   bool enable_autolog_hparams = true;           ///< loggers get what the modules have saved
+  /// Not Lightning's: numbers below the smallest normal float32 (1.2e-38) count as 0 during a run,
+  /// in all threads. Processors need a hundred times as long for them, and weights that decay and
+  /// moments of optimizers come there as training goes on. false: Python's bits, to the last one.
+  bool flush_denormal = true;
   /// Not Lightning's: tells of every hook as it is called, by info().
   bool trace_hooks = false;
 };

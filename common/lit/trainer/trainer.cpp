@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "device/denormals.h"
 #include "lit/callbacks/gradient_accumulation_scheduler.h"
 #include "lit/callbacks/model_checkpoint.h"
 #include "lit/callbacks/model_summary.h"
@@ -296,6 +297,8 @@ void Trainer::enter(Fn fn, ModuleRef module, DataModuleRef data, const std::stri
   attach(fn, std::move(module), std::move(data));
   try {
     const Determinism determinism(options_);
+    std::optional<course::FlushDenormals> flush;
+    if (options_.flush_denormal) flush.emplace();
     if (fn == Fn::fit) resolve_epoch_limits();
     configure_callbacks();
     check_configuration(fn);

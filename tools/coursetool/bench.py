@@ -1,0 +1,288 @@
+"""./course bench: what the speed claims come from, measured in turn, with the goals beside it."""
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from coursetool import build, packages
+from coursetool.errors import CourseError, UsageError
+from coursetool.nearest import did_you_mean
+from coursetool.shell import show
+
+MODELS = {"linear": "Linear(784,10)", "mlp": "MLP 784-512-256-10", "autoencoder": "autoencoder 784-64-3-64-784"}
+BARE, OURS = ("--loop", "bare"), ("--optimizer", "lit", "--flush")
+# What is compared: a name, and the flags of bench_runs, or of its twin in Python.
+VARIANTS = {
+    "Python, whole tensors": ("python", "--loader", "tensors"),
+    "Python, torch's DataLoader": ("python", "--loader", "dataloader"),
+    "C++ loop, libtorch's Adam": (*BARE, "--optimizer", "torch"),
+    "C++ loop, libtorch's Adam and DataLoader": (*BARE, "--optimizer", "torch", "--loader", "torch"),
+    "C++ loop, lit::Adam": (*BARE, *OURS),
+    "lit::Trainer at its defaults": ("--loop", "trainer", *OURS),
+}
+PYTHON, TRAINER, LOOP = "Python, whole tensors", "lit::Trainer at its defaults", "C++ loop, lit::Adam"
+# Those that see the same batches: their losses prove the same work.
+SAME_WORK = tuple(name for name in VARIANTS if "DataLoader" not in name)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One claim: what was measured, the goal, and whether it is met."""
+
+    what: str
+    measured: str
+    goal: str
+    met: bool
+
+
+class Python:
+    """The Python whose torch is the one that the programs run on, and the data set that both read."""
+
+    def __init__(self):
+        self.path = next((path for path in ("/usr/bin/python3", "python3") if self._has_torch(path)), None)
+        if self.path is None:
+            raise CourseError("no Python here has torch, with which the runs are compared; on Debian: apt-get install python3-torch")
+
+    @staticmethod
+    def _has_torch(path: str) -> bool:
+        try:
+            return subprocess.run([path, "-c", "import torch, numpy"], capture_output=True, check=False).returncode == 0
+        except OSError:
+            return False
+
+    def import_seconds(self) -> float:
+        """What it needs to be there and to import torch."""
+        start = time.time()
+        subprocess.run([self.path, "-c", "import torch"], check=True)
+        return time.time() - start
+
+
+def data_folder() -> Path:
+    """The whole of Fashion-MNIST, which Debian has as a package."""
+    folder = Path(os.environ.get("COURSE_DATA") or "/usr/share/datasets/fashion-mnist")
+    if not list(folder.glob("train-images-idx3-ubyte*")):
+        raise CourseError(f"{folder} has no train-images-idx3-ubyte; ./course data fashion-mnist fetches it, $COURSE_DATA names another place")
+    return folder
+
+
+def measure(command: list[str], threads: int) -> dict:
+    """One run in a process of its own, with the seconds until its first batch."""
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "COURSE_DATA": str(data_folder())}
+    start = time.time()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CourseError(f"a run failed: {' '.join(command)}\n{done.stderr[-1000:]}")
+    result = json.loads(done.stdout.strip().splitlines()[-1])
+    result["until_first_batch"] = result["first_batch"] - start
+    return result
+
+
+def measure_all(root: Path, preset: str, python: Python, rounds: int, threads: int) -> dict[str, dict[str, list[dict]]]:
+    """Every variant of every model in turn: what else the machine does hits all of them."""
+    results: dict[str, dict[str, list[dict]]] = {model: {name: [] for name in VARIANTS} for model in MODELS}
+    binary = str(build.folder(root, preset) / "bin" / "bench_runs")
+    with tempfile.TemporaryDirectory(prefix="course-bench-") as folder:
+        for turn in range(rounds):
+            for model in MODELS:
+                names = list(VARIANTS) if turn % 2 == 0 else list(reversed(VARIANTS))
+                for name in names:
+                    flags = VARIANTS[name]
+                    if flags[0] == "python":
+                        command = [python.path, str(root / "benchmarks/python/runs.py"), "--data", str(data_folder()), *flags[1:]]
+                    else:
+                        command = [binary, "--folder", folder, *flags]
+                    results[model][name].append(measure([*command, "--model", model], threads))
+                    if sys.stderr.isatty():
+                        print(f"\rround {turn + 1} of {rounds}: {model}, {name}\033[K", end="", file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr)
+    return results
+
+
+def check_same_work(results: dict) -> None:
+    """Equal losses, to four digits: what is compared must be the same job."""
+    for model, variants in results.items():
+        losses = {name: variants[name][0]["losses"] for name in SAME_WORK}
+        first = losses[PYTHON]
+        for name, found in losses.items():
+            if any(abs(a - b) > 1e-4 * abs(b) for a, b in zip(found[:1], first[:1])):
+                raise CourseError(f"not the same work: {model}, {name} has losses {found}, but Python {first}")
+
+
+def per_step(run: dict, epoch: int = -1) -> float:
+    """Microseconds of one step, on the clock."""
+    return 1e6 * run["seconds"][epoch] / run["steps"]
+
+
+def of_pairs(results: dict, model: str, name: str, other: str, value) -> float:
+    """The median over rounds of what two variants of the same round have to do with each other."""
+    variants = results[model]
+    return statistics.median(value(a, b) for a, b in zip(variants[name], variants[other]))
+
+
+def claims(results: dict, import_seconds: float) -> list[Line]:
+    lines = []
+    for model, goal in (("linear", 2.0), ("mlp", 1.6), ("autoencoder", 2.0)):
+        ratio = of_pairs(results, model, PYTHON, TRAINER, lambda a, b: sum(a["seconds"]) / sum(b["seconds"]))
+        lines.append(Line(f"{MODELS[model]}: the Trainer against Python's loop", f"{ratio:.2f} x as fast", f"{goal:g} x", ratio >= goal))
+    cost = of_pairs(results, "linear", TRAINER, LOOP, lambda a, b: per_step(a) - per_step(b))
+    lines.append(Line(f"{MODELS['linear']}: the Trainer over the loop by hand", f"{cost:+.1f} us a step", "at most 10 us", cost <= 10))
+    share = of_pairs(results, "mlp", TRAINER, LOOP, lambda a, b: sum(a["seconds"]) / sum(b["seconds"]) - 1)
+    lines.append(Line(f"{MODELS['mlp']}: the Trainer over the loop by hand", f"{100 * share:+.1f} %", "at most 2 %", share <= 0.02))
+    for model in MODELS:
+        slower = statistics.median(run["seconds"][1] / run["seconds"][0] for run in results[model][TRAINER])
+        lines.append(Line(f"{MODELS[model]}: the second epoch against the first", f"{slower:.2f}", "at most 1.05", slower <= 1.05))
+    peak = of_pairs(results, "mlp", TRAINER, PYTHON, lambda a, b: a["peak_kib"] / b["peak_kib"])
+    mib = statistics.median(run["peak_kib"] for run in results["mlp"][TRAINER]) / 1024
+    lines.append(Line("peak memory, of Python's", f"{100 * peak:.0f} % ({mib:.0f} MiB)", "at most 60 %", peak <= 0.6))
+    start = statistics.median(run["until_first_batch"] for run in results["linear"][TRAINER])
+    lines.append(Line("from start to the first batch", f"{start:.2f} s", f"below {import_seconds:.2f} s (Python's import torch)", start < import_seconds))
+    return lines
+
+
+def table(rows: list[list[str]], right: set[int]) -> str:
+    """Columns that line up, the first row being their names."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    texts = ["  ".join(cell.rjust(width) if i in right else cell.ljust(width) for i, (cell, width) in enumerate(zip(row, widths))).rstrip()
+             for row in rows]
+    return "\n".join([texts[0], "  ".join("─" * width for width in widths), *texts[1:]])
+
+
+def times(results: dict) -> list[list[str]]:
+    """Microseconds a step: the median of all epochs, and how far apart they are."""
+    rows = [["us per step, on the clock", *MODELS.values()]]
+    for name in VARIANTS:
+        cells = []
+        for model in MODELS:
+            values = [per_step(run, epoch) for run in results[model][name] for epoch in range(len(run["seconds"]))]
+            cells.append(f"{statistics.median(values):,.0f} ({min(values):,.0f} to {max(values):,.0f})")
+        rows.append([name, *cells])
+    return rows
+
+
+def picture(results: dict) -> str:
+    """Bars: microseconds a step, each model on a scale of its own."""
+    width, row, left = 760, 22, 270
+    parts, y = [], 10
+    for model, title in MODELS.items():
+        values = {name: statistics.median(per_step(run) for run in runs) for name, runs in results[model].items()}
+        most = max(values.values())
+        y += 24
+        parts.append(f'<text x="16" y="{y}" font-weight="bold">{escape(title)}, us per step</text>')
+        for name, value in values.items():
+            y += row
+            ink = "#0072B2" if name == TRAINER else "#9AA5B1"
+            parts.append(f'<text x="{left - 8}" y="{y}" text-anchor="end">{escape(name)}</text>'
+                         f'<rect x="{left}" y="{y - 12}" width="{(width - left - 90) * value / most:.1f}" height="15" fill="{ink}"/>'
+                         f'<text x="{left + (width - left - 90) * value / most + 6:.1f}" y="{y}">{value:,.0f}</text>')
+        y += 14
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {y + 10}" font-family="sans-serif" font-size="12">\n'
+            f'<rect width="100%" height="100%" fill="#fff"/>\n' + "\n".join(parts) + "\n</svg>\n")
+
+
+def runs(root: Path, preset: str) -> int:
+    """Whole runs, beside their twins in Python."""
+    rounds, threads = int(os.environ.get("COURSE_BENCH_ROUNDS") or 3), int(os.environ.get("OMP_NUM_THREADS") or 1)
+    python = Python()
+    build.build(root, preset, "bench_runs")
+    results = measure_all(root, preset, python, rounds, threads)
+    check_same_work(results)
+    imports = statistics.median(python.import_seconds() for _ in range(3))
+    lines = claims(results, imports)
+    folder = root / "build" / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "runs.json").write_text(json.dumps({"rounds": rounds, "threads": threads, "import_torch": imports, "results": results}, indent=1))
+    (folder / "runs.svg").write_text(picture(results))
+    print(f"Fashion-MNIST, batches of 64, Adam, {threads} thread(s), {rounds} rounds of two epochs, each variant in turn\n")
+    print(table(times(results), {1, 2, 3}))
+    print()
+    print(table([["", "measured", "goal", ""], *([line.what, line.measured, line.goal, "met" if line.met else "not met"] for line in lines)], {1}))
+    print(f"\n{folder / 'runs.json'}, {folder / 'runs.svg'}")
+    return 0
+
+
+def piece_claims(medians: dict[str, float], rates: dict[str, float], step: float | None) -> list[Line]:
+    """`medians` in microseconds, `rates` in operations a second, `step` a step of the MLP in microseconds, if it was measured."""
+    lines = []
+    for kind, goal in (("adam", 3.5), ("adamw", 3.5), ("sgd", 1.0)):
+        ratio = medians[f"{kind}/torch::optim"] / medians[f"{kind}/lit"]
+        lines.append(Line(f"{kind}: lit's against torch::optim's, 535,818 parameters", f"{ratio:.2f} x as fast", f"{goal:g} x", ratio >= goal))
+    for name in ("batch/InMemoryLoader", "batch/InMemoryLoader, bytes to float"):
+        ratio = medians[name] / medians["batch/memcpy"]
+        lines.append(Line(f"{name[6:]}, against a gather by memcpy", f"{ratio:.2f}", "at most 1.2", ratio <= 1.2))
+    slower = medians["batch/torch::data::DataLoader"] / medians["batch/InMemoryLoader"]
+    lines.append(Line("libtorch's DataLoader, against InMemoryLoader", f"{slower:.1f} x as slow", "", True))
+    ratio = medians["decode/load_image_set"] / medians["decode/zlib"]
+    lines.append(Line("decoding the .gz files, against zlib", f"{ratio:.2f}", "at most 1.2", ratio <= 1.2))
+    reached = rates["gemm/mlp step"] / rates["gemm/1024"]
+    lines.append(Line("the MLP's matrix products, of the machine's rate", f"{100 * reached:.0f} % of {rates['gemm/1024'] / 1e9:.0f} GFLOP/s", "", True))
+    if step is not None:
+        share = medians["gemm/mlp step"] / step
+        lines.append(Line("the MLP's matrix products, of a step of the Trainer", f"{100 * share:.0f} %", "", True))
+    return lines
+
+
+def pieces(root: Path, preset: str) -> int:
+    """Google Benchmark's medians, and what they have to do with each other."""
+    build.build(root, preset, "bench_pieces")
+    folder = root / "build" / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    threads = int(os.environ.get("OMP_NUM_THREADS") or 1)
+    command = [build.folder(root, preset) / "bin" / "bench_pieces", "--benchmark_repetitions=9", "--benchmark_min_time=0.1",
+               "--benchmark_enable_random_interleaving=true", "--benchmark_report_aggregates_only=true",
+               f"--benchmark_out={folder / 'pieces.json'}", "--benchmark_out_format=json", "--benchmark_format=json"]
+    show(command)
+    code = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": str(threads)}).returncode
+    if code:
+        return code
+    unit = {"ns": 1e-3, "us": 1, "ms": 1e3}
+    medians, rates, spread = {}, {}, {}
+    for one in json.loads((folder / "pieces.json").read_text())["benchmarks"]:
+        name = one["run_name"].partition("/repeats:")[0]
+        if one["aggregate_name"] == "median":
+            medians[name] = one["real_time"] * unit[one["time_unit"]]
+            rates[name] = one.get("flops", 0)
+        elif one["aggregate_name"] == "cv":
+            spread[name] = one["real_time"]
+    step = None
+    if (folder / "runs.json").is_file():
+        measured = json.loads((folder / "runs.json").read_text())
+        if measured["threads"] == threads:
+            step = statistics.median(per_step(run) for run in measured["results"]["mlp"][TRAINER])
+    print(f"{threads} thread(s), medians of 9 repetitions in random order\n")
+    print(table([["us", "median", "spread"], *([name, f"{value:,.1f}", f"{100 * spread[name]:.0f} %"] for name, value in medians.items())], {1, 2}))
+    print()
+    print(table([["", "measured", "goal", ""], *([line.what, line.measured, line.goal, "" if not line.goal else "met" if line.met else "not met"]
+                                                for line in piece_claims(medians, rates, step))], {1}))
+    print(f"\n{folder / 'pieces.json'}")
+    return 0
+
+
+COMPARED = {"pieces": pieces, "runs": runs}
+
+
+def main(root: Path, preset: str, words: list[str]) -> int:
+    names = sorted(path.stem for path in (root / "benchmarks").glob("*.cpp"))
+    unknown = next((word for word in words if word not in names), None)
+    if unknown is not None:
+        raise UsageError(f"there is no benchmark '{unknown}'{did_you_mean(unknown, names)}; there are {', '.join(names)}")
+    packages.install(("build", "bench"))
+    for name in words or sorted(names, reverse=True):
+        if name in COMPARED:
+            code = COMPARED[name](root, preset)
+            if code:
+                return code
+            continue
+        build.build(root, preset, f"bench_{name}")
+        binary = build.folder(root, preset) / "bin" / f"bench_{name}"
+        show([binary])
+        result = subprocess.run([binary], check=False).returncode
+        if result:
+            return result
+    return 0
