@@ -14,6 +14,7 @@
 #include "lit/callbacks/progress_bar.h"
 #include "lit/core/messages.h"
 #include "lit/trainer.h"
+#include "serialize/atomic_file.h"
 #include "terminal/table.h"
 
 namespace {
@@ -21,6 +22,7 @@ namespace {
 struct Options {
   int64_t rounds = 15;
   int64_t batches = 500;
+  std::string json = "";
 };
 
 struct Outcome {
@@ -141,6 +143,13 @@ void measure(const Options& options) {
   table.row(
       {"what the Trainer costs, pair by pair", fmt::format("{:.1f}", median(difference)), ""});
   fmt::print("{}", table.text());
+  if (options.json.empty()) return;
+  course::write_text_atomically(
+      options.json,
+      fmt::format("{{\"hand\": {}, \"trainer\": {}, \"profiled\": {}, \"difference\": {}, "
+                  "\"threads\": {}}}\n",
+                  median(hand), median(trainer), median(profiled), median(difference),
+                  at::get_num_threads()));
 }
 
 }  // namespace
@@ -151,6 +160,7 @@ int main(int argc, char** argv) {
     course::Flags flags("bench_trainer_overhead", "Measures what the Trainer costs for each step.");
     flags.add("rounds", options.rounds, "pairs to measure", course::at_least(1));
     flags.add("batches", options.batches, "steps in a round", course::at_least(1));
+    flags.add("json", options.json, "a file for the medians");
     flags.parse(argc, argv);
     measure(options);
   });

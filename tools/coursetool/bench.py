@@ -1,11 +1,15 @@
 """./course bench: what the speed claims come from, measured in turn, with the goals beside it."""
 import json
 import os
+import platform
+import re
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -13,7 +17,8 @@ from pathlib import Path
 from coursetool import build, packages
 from coursetool.errors import CourseError, UsageError
 from coursetool.nearest import did_you_mean
-from coursetool.shell import show
+from coursetool.shell import run
+from coursetool.steps import load_steps
 
 MODELS = {"linear": "Linear(784,10)", "mlp": "MLP 784-512-256-10", "autoencoder": "autoencoder 784-64-3-64-784"}
 BARE, OURS = ("--loop", "bare"), ("--optimizer", "lit", "--flush")
@@ -71,9 +76,11 @@ def data_folder() -> Path:
     return folder
 
 
-def measure(command: list[str], threads: int) -> dict:
-    """One run in a process of its own, with the seconds until its first batch."""
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "COURSE_DATA": str(data_folder())}
+def measure(command: list[str], threads: int | None) -> dict:
+    """One run in a process of its own, with the seconds until its first batch. None: as many threads as it chooses."""
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"} | {"COURSE_DATA": str(data_folder())}
+    if threads is not None:
+        environment["OMP_NUM_THREADS"] = str(threads)
     start = time.time()
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -131,9 +138,7 @@ def claims(results: dict, import_seconds: float) -> list[Line]:
     for model, goal in (("linear", 2.0), ("mlp", 1.6), ("autoencoder", 2.0)):
         ratio = of_pairs(results, model, PYTHON, TRAINER, lambda a, b: sum(a["seconds"]) / sum(b["seconds"]))
         lines.append(Line(f"{MODELS[model]}: the Trainer against Python's loop", f"{ratio:.2f} x as fast", f"{goal:g} x", ratio >= goal))
-    cost = of_pairs(results, "linear", TRAINER, LOOP, lambda a, b: per_step(a) - per_step(b))
-    lines.append(Line(f"{MODELS['linear']}: the Trainer over the loop by hand", f"{cost:+.1f} us a step", "at most 10 us", cost <= 10))
-    share = of_pairs(results, "mlp", TRAINER, LOOP, lambda a, b: sum(a["seconds"]) / sum(b["seconds"]) - 1)
+    share = of_pairs(results, "mlp", TRAINER, LOOP, lambda a, b: sum(a["user"]) / sum(b["user"]) - 1)
     lines.append(Line(f"{MODELS['mlp']}: the Trainer over the loop by hand", f"{100 * share:+.1f} %", "at most 2 %", share <= 0.02))
     for model in MODELS:
         slower = statistics.median(run["seconds"][1] / run["seconds"][0] for run in results[model][TRAINER])
@@ -186,25 +191,30 @@ def picture(results: dict) -> str:
             f'<rect width="100%" height="100%" fill="#fff"/>\n' + "\n".join(parts) + "\n</svg>\n")
 
 
-def runs(root: Path, preset: str) -> int:
+def runs(root: Path, preset: str, threads: int) -> dict:
     """Whole runs, beside their twins in Python."""
-    rounds, threads = int(os.environ.get("COURSE_BENCH_ROUNDS") or 3), int(os.environ.get("OMP_NUM_THREADS") or 1)
+    rounds = int(os.environ.get("COURSE_BENCH_ROUNDS") or 3)
     python = Python()
     build.build(root, preset, "bench_runs")
     results = measure_all(root, preset, python, rounds, threads)
     check_same_work(results)
     imports = statistics.median(python.import_seconds() for _ in range(3))
-    lines = claims(results, imports)
-    folder = root / "build" / "bench"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "runs.json").write_text(json.dumps({"rounds": rounds, "threads": threads, "import_torch": imports, "results": results}, indent=1))
-    (folder / "runs.svg").write_text(picture(results))
-    print(f"Fashion-MNIST, batches of 64, Adam, {threads} thread(s), {rounds} rounds of two epochs, each variant in turn\n")
-    print(table(times(results), {1, 2, 3}))
-    print()
-    print(table([["", "measured", "goal", ""], *([line.what, line.measured, line.goal, "met" if line.met else "not met"] for line in lines)], {1}))
-    print(f"\n{folder / 'runs.json'}, {folder / 'runs.svg'}")
-    return 0
+    return {"rounds": rounds, "threads": threads, "import_torch": imports, "results": results}
+
+
+def overhead(root: Path, preset: str, threads: int) -> dict:
+    """What the Trainer costs for each step, pair by pair in one process."""
+    build.build(root, preset, "bench_trainer_overhead")
+    with tempfile.TemporaryDirectory(prefix="course-bench-") as folder:
+        command = [build.folder(root, preset) / "bin" / "bench_trainer_overhead", "--json", f"{folder}/medians.json"]
+        run(command, environment={"OMP_NUM_THREADS": str(threads)})
+        return json.loads(Path(folder, "medians.json").read_text())
+
+
+def overhead_claims(medians: dict) -> list[Line]:
+    cost = medians["difference"]
+    return [Line(f"{MODELS['linear']}: the Trainer over the loop by hand", f"{cost:+.1f} us a step", "at most 10 us", cost <= 10),
+            Line("the same with profiler = \"simple\"", f"{medians['profiled'] - medians['hand']:+.1f} us a step", "", True)]
 
 
 def piece_claims(medians: dict[str, float], rates: dict[str, float], step: float | None) -> list[Line]:
@@ -228,61 +238,158 @@ def piece_claims(medians: dict[str, float], rates: dict[str, float], step: float
     return lines
 
 
-def pieces(root: Path, preset: str) -> int:
-    """Google Benchmark's medians, and what they have to do with each other."""
+def pieces(root: Path, preset: str, threads: int) -> dict:
+    """Google Benchmark's medians: microseconds, their spread, and operations a second."""
     build.build(root, preset, "bench_pieces")
-    folder = root / "build" / "bench"
-    folder.mkdir(parents=True, exist_ok=True)
-    threads = int(os.environ.get("OMP_NUM_THREADS") or 1)
-    command = [build.folder(root, preset) / "bin" / "bench_pieces", "--benchmark_repetitions=9", "--benchmark_min_time=0.1",
-               "--benchmark_enable_random_interleaving=true", "--benchmark_report_aggregates_only=true",
-               f"--benchmark_out={folder / 'pieces.json'}", "--benchmark_out_format=json", "--benchmark_format=json"]
-    show(command)
-    code = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": str(threads)}).returncode
-    if code:
-        return code
+    with tempfile.TemporaryDirectory(prefix="course-bench-") as folder:
+        out = Path(folder, "pieces.json")
+        run([build.folder(root, preset) / "bin" / "bench_pieces", "--benchmark_repetitions=9", "--benchmark_min_time=0.1",
+             "--benchmark_enable_random_interleaving=true", "--benchmark_report_aggregates_only=true", f"--benchmark_out={out}",
+             "--benchmark_out_format=json"], environment={"OMP_NUM_THREADS": str(threads), "COURSE_DATA": str(data_folder())})
+        measured = json.loads(out.read_text())["benchmarks"]
     unit = {"ns": 1e-3, "us": 1, "ms": 1e3}
     medians, rates, spread = {}, {}, {}
-    for one in json.loads((folder / "pieces.json").read_text())["benchmarks"]:
+    for one in measured:
         name = one["run_name"].partition("/repeats:")[0]
         if one["aggregate_name"] == "median":
             medians[name] = one["real_time"] * unit[one["time_unit"]]
             rates[name] = one.get("flops", 0)
         elif one["aggregate_name"] == "cv":
             spread[name] = one["real_time"]
-    step = None
-    if (folder / "runs.json").is_file():
-        measured = json.loads((folder / "runs.json").read_text())
-        if measured["threads"] == threads:
-            step = statistics.median(per_step(run) for run in measured["results"]["mlp"][TRAINER])
-    print(f"{threads} thread(s), medians of 9 repetitions in random order\n")
-    print(table([["us", "median", "spread"], *([name, f"{value:,.1f}", f"{100 * spread[name]:.0f} %"] for name, value in medians.items())], {1, 2}))
-    print()
-    print(table([["", "measured", "goal", ""], *([line.what, line.measured, line.goal, "" if not line.goal else "met" if line.met else "not met"]
-                                                for line in piece_claims(medians, rates, step))], {1}))
-    print(f"\n{folder / 'pieces.json'}")
-    return 0
+    return {"threads": threads, "medians": dict(sorted(medians.items())), "rates": rates, "spread": spread}
 
 
-COMPARED = {"pieces": pieces, "runs": runs}
+def threads_against_one(root: Path, preset: str, _threads: int) -> dict:
+    """The default number of threads against one, alone and beside a process that keeps a core busy."""
+    build.build(root, preset, "bench_runs")
+    binary = str(build.folder(root, preset) / "bin" / "bench_runs")
+    rounds = int(os.environ.get("COURSE_BENCH_ROUNDS") or 3)
+    found: dict = {"ratios": {}, "threads": 0}
+    with tempfile.TemporaryDirectory(prefix="course-bench-") as folder:
+        for where in ("alone", "beside a busy process"):
+            busy = subprocess.Popen([sys.executable, "-c", "while True: pass"]) if where != "alone" else None
+            try:
+                for model in ("linear", "mlp"):
+                    pairs = []
+                    for _ in range(rounds):
+                        command = [binary, "--folder", folder, "--epochs", "1", *VARIANTS[TRAINER], "--model", model]
+                        one, default = measure(command, 1), measure(command, None)
+                        found["threads"] = default["threads"]
+                        pairs.append(default["seconds"][0] / one["seconds"][0])
+                    found["ratios"][f"{MODELS[model]}, {where}"] = statistics.median(pairs)
+            finally:
+                if busy is not None:
+                    busy.kill()
+                    busy.wait()
+    return found
+
+
+def thread_claims(found: dict) -> list[Line]:
+    return [Line(f"{what}: {found['threads']} thread(s), the default, against 1", f"{ratio:.2f} of its time", "at most 1.05", ratio <= 1.05)
+            for what, ratio in found["ratios"].items()]
+
+
+def build_times(root: Path, _preset: str, _threads: int) -> dict:
+    """What a build needs, in a clone of its own with an empty cache: seconds."""
+    seconds = {}
+
+    def timed(name: str, *command: str | Path, **environment: str) -> None:
+        start = time.time()
+        run(command, clone, environment | {"CCACHE_DIR": str(cache)})
+        seconds[name] = seconds.get(name, 0) + time.time() - start
+
+    with tempfile.TemporaryDirectory(prefix="course-bench-") as folder:
+        clone, cache = Path(folder, "clone"), Path(folder, "ccache")
+        run(["git", "clone", "-q", root, clone])
+        target = [step for step in load_steps(clone) if step.number >= 4][-1].programs[0].target
+        for name in ("cold", "with ccache"):
+            timed(name, "cmake", "--preset", "release")
+            timed(name, "cmake", "--build", "--preset", "release", "--target", target)
+            if name == "cold":
+                shutil.rmtree(clone / "build")
+        timed("everything", "cmake", "--build", "--preset", "release")
+        source = clone / "step05_evaluation" / "main.cpp"
+        source.write_text(source.read_text() + f"// {time.time()}\n")
+        timed("one step", "cmake", "--build", "--preset", "release", "--target", "step05_main")
+    return seconds
+
+
+def build_claims(seconds: dict) -> list[Line]:
+    goals = {"cold": ("what ./course run builds, cold", 240), "with ccache": ("the same, with ccache", 20),
+             "everything": ("everything else", 720), "one step": ("one changed step, rebuilt and linked", 10)}
+    return [Line(text, f"{seconds[name]:.0f} s", f"{goal} s", seconds[name] <= goal) for name, (text, goal) in goals.items()]
+
+
+MEASURED: dict[str, Callable[[Path, str, int], dict]] = {"runs": runs, "trainer_overhead": overhead, "pieces": pieces,
+                                                          "threads": threads_against_one, "build": build_times}
+
+
+def report(found: dict[str, dict]) -> str:
+    """What was measured, as tables; and every claim with its goal."""
+    parts, lines = [], []
+    if "runs" in found:
+        one = found["runs"]
+        parts.append(f"Fashion-MNIST, batches of 64, Adam, {one['threads']} thread(s), {one['rounds']} rounds of two epochs, each variant in turn\n\n"
+                     + table(times(one["results"]), {1, 2, 3}))
+        lines += claims(one["results"], one["import_torch"])
+    if "trainer_overhead" in found:
+        lines += overhead_claims(found["trainer_overhead"])
+    if "pieces" in found:
+        one = found["pieces"]
+        rows = [[name, f"{value:,.1f}", f"{100 * one['spread'][name]:.0f} %"] for name, value in one["medians"].items()]
+        parts.append(f"{one['threads']} thread(s), medians of 9 repetitions in random order\n\n" + table([["us", "median", "spread"], *rows], {1, 2}))
+        step = None
+        if "runs" in found and found["runs"]["threads"] == one["threads"]:
+            step = statistics.median(per_step(run) for run in found["runs"]["results"]["mlp"][TRAINER])
+        lines += piece_claims(one["medians"], one["rates"], step)
+    if "threads" in found:
+        lines += thread_claims(found["threads"])
+    if "build" in found:
+        lines += build_claims(found["build"])
+    parts.append(table([["", "measured", "goal", ""], *([line.what, line.measured, line.goal, "" if not line.goal else "met" if line.met else "not met"]
+                                                       for line in lines)], {1}))
+    return "\n\n".join(parts) + "\n"
+
+
+def machine() -> str:
+    """The processor, as it calls itself."""
+    text = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
+    name = re.search(r"model name\s*: (.*)", text)
+    return f"{name[1] if name else platform.machine()}, {os.cpu_count()} hardware threads"
+
+
+def write_page(root: Path, found: dict[str, dict]) -> None:
+    """docs/speed.md and its picture, from what was measured last."""
+    missing = [name for name in MEASURED if name not in found]
+    if missing:
+        raise CourseError(f"the page needs all benchmarks, but {', '.join(missing)} was not run yet; run ./course bench")
+    (root / "docs" / "speed.svg").write_text(picture(found["runs"]["results"]), encoding="utf-8")
+    (root / "docs" / "speed.md").write_text(
+        "# How fast it is\n\nWhat `./course bench` measured, and the goals beside it. All of it comes from one machine, which has other things to do: "
+        "look at the ratios, which are\nmedians over pairs of runs in turn, and not at single times. Twins that see the same batches have the same losses; "
+        "that is checked first.\n\n![Microseconds for each step](speed.svg)\n\n"
+        f"{machine()}, {time.strftime('%Y-%m-%d')}; `./course bench --page` wrote this page.\n\n"
+        "<!-- typed: times of one machine on one day -->\n```text\n" + report(found) + "```\n", encoding="utf-8")
 
 
 def main(root: Path, preset: str, words: list[str]) -> int:
-    names = sorted(path.stem for path in (root / "benchmarks").glob("*.cpp"))
-    unknown = next((word for word in words if word not in names), None)
+    page = "--page" in words
+    names = [word for word in words if word != "--page"]
+    unknown = next((word for word in names if word not in MEASURED), None)
     if unknown is not None:
-        raise UsageError(f"there is no benchmark '{unknown}'{did_you_mean(unknown, names)}; there are {', '.join(names)}")
+        raise UsageError(f"there is no benchmark '{unknown}'{did_you_mean(unknown, list(MEASURED))}; there are {', '.join(MEASURED)}")
     packages.install(("build", "bench"))
-    for name in words or sorted(names, reverse=True):
-        if name in COMPARED:
-            code = COMPARED[name](root, preset)
-            if code:
-                return code
-            continue
-        build.build(root, preset, f"bench_{name}")
-        binary = build.folder(root, preset) / "bin" / f"bench_{name}"
-        show([binary])
-        result = subprocess.run([binary], check=False).returncode
-        if result:
-            return result
+    folder = root / "build" / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    threads = int(os.environ.get("OMP_NUM_THREADS") or 1)
+    chosen = names or list(MEASURED)
+    for name in chosen:
+        (folder / f"{name}.json").write_text(json.dumps(MEASURED[name](root, preset, threads), indent=1))
+    found = {name: json.loads((folder / f"{name}.json").read_text()) for name in MEASURED if (folder / f"{name}.json").is_file()}
+    print(report({name: found[name] for name in chosen}), end="")
+    if "runs" in chosen:
+        (folder / "runs.svg").write_text(picture(found["runs"]["results"]))
+    print("\n" + ", ".join(str(folder / f"{name}.json") for name in chosen))
+    if page:
+        write_page(root, found)
     return 0

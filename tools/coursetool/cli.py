@@ -200,10 +200,10 @@ def chain(arguments: list[str]) -> int:
 
 
 def bench(arguments: list[str]) -> int:
-    """bench [NAME]"""
+    """bench [NAME...]"""
     from coursetool import bench as benchmarks
     preset, words = take_preset(arguments)
-    refuse_flags("bench", words)
+    refuse_flags("bench", [word for word in words if word != "--page"])
     return benchmarks.main(ROOT, preset, words)
 
 
@@ -253,11 +253,14 @@ VERBS = {
                  "--smooth W      as TensorBoard's slider: 0 is none, 0.9 is much\n"
                  "--log           a logarithmic axis\n"
                  "--svg FILE      pictures instead of text; of several, FILE-SUBJECT.svg", plot),
-    "bench": Verb("bench [NAME]", "measure what the speed claims come from",
+    "bench": Verb("bench [NAME...]", "measure what the speed claims come from",
+                  "runs              whole runs beside their twins in Python; COURSE_BENCH_ROUNDS says how many (3)\n"
                   "trainer_overhead  what the Trainer costs for each step, in one process\n"
                   "pieces            optimizers, batches, matrix products and decoding, each beside what it cannot beat\n"
-                  "runs              whole runs beside their twins in Python: COURSE_BENCH_ROUNDS (3) and OMP_NUM_THREADS (1)\n"
-                  "Without a NAME, all run. --preset as for run.", bench),
+                  "threads           the default number of threads against one, alone and beside a busy process\n"
+                  "build             what a build needs, cold and with ccache, in a clone of its own\n"
+                  "Without a NAME, all: half an hour on a quiet machine. OMP_NUM_THREADS says how many threads (1).\n"
+                  "--page writes docs/speed.md with what was measured last. --preset as for run.", bench),
     "prove": Verb("prove [NAME...]", "what takes longer than a test may",
                   "resume  a run killed at 200 places, from a random seed, ends as if it had not been; a minute\n"
                   "fuzz    afl++ looks for ten minutes for a checkpoint that is answered with anything but an error\n"
