@@ -30,7 +30,7 @@ class Outside(unittest.TestCase):
         output = self.run_it(program)
         self.assertTrue(output.endswith("slope 3, intercept -1\n"), output)
         self.assertIn("2         Trainable params\n", output)
-        self.assertEqual(len(list(self.folder.glob("checkpoints/*.ckpt"))), 1, "one is kept, by default")
+        self.assertEqual(len(list(self.folder.glob("lightning_logs/version_0/checkpoints/*.ckpt"))), 1, "one is kept, by default")
 
     def test_installed(self):
         prefix = self.folder / "prefix"
