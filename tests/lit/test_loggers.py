@@ -274,7 +274,7 @@ PROBE = """<script>addEventListener("load", () => {
   document.title = JSON.stringify({
     headings: all("h2").map(one => one.textContent),
     pictures: all("img").map(one => [one.naturalWidth, one.naturalHeight]),
-    charts: charts.map(box => box.width > 200 && box.height > 100), lines: all("svg polyline").length,
+    charts: charts.map(box => box.width > 200 && box.height > 100), lines: all("svg polyline[stroke-width='2']").length,
     diagonal: all(".matrix tbody tr").map((row, i) => Number(row.cells[i + 1].textContent)),
     cells: all(".matrix td").reduce((sum, cell) => sum + Number(cell.textContent), 0),
     wide: document.documentElement.scrollWidth > document.documentElement.clientWidth,
