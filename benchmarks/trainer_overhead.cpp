@@ -6,11 +6,13 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <string>
 #include <vector>
 
 #include "config/flags.h"
 #include "config/program.h"
 #include "data/in_memory_loader.h"
+#include "device/denormals.h"
 #include "lit/callbacks/progress_bar.h"
 #include "lit/core/messages.h"
 #include "lit/trainer.h"
@@ -20,6 +22,7 @@
 namespace {
 
 struct Options {
+  std::string model = "linear";
   int64_t rounds = 15;
   int64_t batches = 500;
   std::string json = "";
@@ -36,17 +39,26 @@ double microseconds(Clock::duration time, int64_t steps) {
   return std::chrono::duration<double, std::micro>(time).count() / static_cast<double>(steps);
 }
 
+// In braces: arguments in parentheses are made in an order that each compiler picks for itself.
+torch::nn::Sequential make_net(const std::string& model) {
+  using torch::nn::Linear;
+  using torch::nn::ReLU;
+  if (model == "linear") return torch::nn::Sequential{Linear(784, 10)};
+  return torch::nn::Sequential{Linear(784, 512), ReLU(), Linear(512, 256), ReLU(), Linear(256, 10)};
+}
+
 // The loop of step04, with the epoch's mean loss summed where it is.
-Outcome by_hand(const course::InMemoryLoader& loader) {
+Outcome by_hand(const std::string& model, const course::InMemoryLoader& loader) {
   torch::manual_seed(0);
-  torch::nn::Linear net(784, 10);
+  torch::nn::Sequential net = make_net(model);
   torch::nn::CrossEntropyLoss criterion;
   torch::optim::Adam optimizer(net->parameters(), 1e-3);
   std::vector<torch::Tensor> parameters = net->parameters();
   torch::Tensor sum = torch::zeros({});
+  const course::FlushDenormals flush;  // as the Trainer does
   const auto start = Clock::now();
   for (const auto& batch : loader.epoch(0)) {
-    const torch::Tensor loss = criterion(net(batch.data), batch.target);
+    const torch::Tensor loss = criterion(net->forward(batch.data), batch.target);
     for (torch::Tensor& parameter : parameters) parameter.mutable_grad() = torch::Tensor();
     loss.backward();
     optimizer.step();
@@ -56,12 +68,12 @@ Outcome by_hand(const course::InMemoryLoader& loader) {
   return {microseconds(Clock::now() - start, loader.batches()), loss};
 }
 
-class LitLinear : public lit::LightningModule {
+class LitNet : public lit::LightningModule {
  public:
-  LitLinear() { net_ = register_module("net", torch::nn::Linear(784, 10)); }
+  explicit LitNet(const std::string& model) { net_ = register_module("net", make_net(model)); }
   lit::StepOutput training_step(const lit::Batch& batch, int64_t) override {
     const auto [images, labels] = batch.unpack<2>();
-    const torch::Tensor loss = criterion_(net_(images), labels);
+    const torch::Tensor loss = criterion_(net_->forward(images), labels);
     log("train_loss", loss, {.prog_bar = true, .on_step = true, .on_epoch = true});
     return loss;
   }
@@ -74,15 +86,15 @@ class LitLinear : public lit::LightningModule {
   Clock::duration time{};
 
  private:
-  torch::nn::Linear net_{nullptr};
+  torch::nn::Sequential net_{nullptr};
   torch::nn::CrossEntropyLoss criterion_;
   Clock::time_point start_;
 };
 
-Outcome through_trainer(const course::InMemoryLoader& loader, std::ostream& nowhere,
-                        const std::string& profiler) {
+Outcome through_trainer(const std::string& model, const course::InMemoryLoader& loader,
+                        std::ostream& nowhere, const std::string& profiler) {
   torch::manual_seed(0);
-  const auto module = std::make_shared<LitLinear>();
+  const auto module = std::make_shared<LitNet>(model);
   course::ProgressOutput output = course::ProgressOutput::standard();
   output.stream = &nowhere;
   output.terminal = {.interactive = true, .width = 80};
@@ -115,10 +127,10 @@ void measure(const Options& options) {
   for (int64_t round = -1; round < options.rounds; ++round) {
     // In turn, and each first in every second round: what else the machine does hits both.
     Outcome a{}, b{};
-    if (round % 2 == 0) a = by_hand(loader);
-    b = through_trainer(loader, nowhere, "");
-    if (round % 2 != 0) a = by_hand(loader);
-    const Outcome c = through_trainer(loader, nowhere, "simple");
+    if (round % 2 == 0) a = by_hand(options.model, loader);
+    b = through_trainer(options.model, loader, nowhere, "");
+    if (round % 2 != 0) a = by_hand(options.model, loader);
+    const Outcome c = through_trainer(options.model, loader, nowhere, "simple");
     if (a.loss != b.loss || a.loss != c.loss) {
       throw course::Error(
           fmt::format("not the same work: a loss of {} by hand, of {} through the "
@@ -131,9 +143,8 @@ void measure(const Options& options) {
     profiled.push_back(c.microseconds);
     difference.push_back(b.microseconds - a.microseconds);
   }
-  fmt::print(
-      "Linear(784, 10), Adam, batches of 64, {} steps, median of {} rounds, {} thread(s)\n\n",
-      options.batches, options.rounds, at::get_num_threads());
+  fmt::print("{}, Adam, batches of 64, {} steps, median of {} rounds, {} thread(s)\n\n",
+             options.model, options.batches, options.rounds, at::get_num_threads());
   course::Table table({course::left(""), course::right("us per step"), course::right("ratio")});
   table.row({"loop by hand", fmt::format("{:.1f}", median(hand)), "1.000"});
   table.row({"Trainer, log(), progress bar, TensorBoard", fmt::format("{:.1f}", median(trainer)),
@@ -158,6 +169,7 @@ int main(int argc, char** argv) {
   return course::run_program([&] {
     Options options;
     course::Flags flags("bench_trainer_overhead", "Measures what the Trainer costs for each step.");
+    flags.add("model", options.model, "linear or mlp");
     flags.add("rounds", options.rounds, "pairs to measure", course::at_least(1));
     flags.add("batches", options.batches, "steps in a round", course::at_least(1));
     flags.add("json", options.json, "a file for the medians");

@@ -10,6 +10,7 @@
 #include "config/program.h"
 #include "data/find.h"
 #include "data/image_set.h"
+#include "data/in_memory_loader.h"
 #include "terminal/picture.h"
 #include "terminal/table.h"
 
@@ -166,16 +167,29 @@ double time_per_batch(Loader& loader) {
 void show_timing(const course::DataLocation& location, int64_t batch_size) {
   FashionMnist one_by_one(location, course::Split::train);
   FashionMnistBatches whole(location, course::Split::train);
-  course::Table table(
-      {course::right("workers"), course::right("get() and Stack"), course::right("get_batch()")});
+  course::Table table({course::right("workers"), course::right("get() and Stack"),
+                       course::right("get_batch()"), course::right("factor")});
+  double slowest = 0;
   for (const size_t workers : {0, 1, 2}) {
     const auto options = torch::data::DataLoaderOptions(batch_size).workers(workers);
     const auto slow = make_loader<RandomSampler>(one_by_one, options);
     const auto fast = torch::data::make_data_loader<RandomSampler>(whole, options);
-    table.row({fmt::format("{}", workers), fmt::format("{:.0f} µs", time_per_batch(*slow)),
-               fmt::format("{:.0f} µs", time_per_batch(*fast))});
+    const double stacked = time_per_batch(*slow), selected = time_per_batch(*fast);
+    slowest = std::max(slowest, stacked);
+    table.row({fmt::format("{}", workers), fmt::format("{:.0f} µs", stacked),
+               fmt::format("{:.0f} µs", selected), fmt::format("{:.1f}", stacked / selected)});
   }
   fmt::print("the time a batch takes:\n{}", table.text());
+
+  // Without a DataLoader: the library keeps the bytes, and copies and scales a batch in one go.
+  const course::ImageSet set = course::load_image_set(location, course::Split::train);
+  const course::InMemoryLoader loader(
+      set.images.unsqueeze(1), set.labels,
+      {.batch_size = batch_size, .shuffle = true, .to_float = course::ToFloat{255, kMean, kStd}});
+  course::InMemoryLoader::Epoch epoch = loader.epoch(0);
+  const double copied = time_per_batch(epoch);
+  fmt::print("\nthe library's InMemoryLoader: {:.0f} µs, a factor of {:.0f} below the slowest\n",
+             copied, slowest / copied);
 }
 // endregion
 

@@ -40,7 +40,7 @@ const std::vector<Field> kFields{
     {"weight_decay", &Config::weight_decay, "pull of the weights to 0", course::at_least(0)},
     {"epochs", &Config::epochs, "times through the training set", course::at_least(1)},
     {"device", &Config::device, "auto, cpu, cuda, cuda:N or mps"},
-    {"threads", &Config::threads, "of the CPU; 0: one for each core", course::between(0, 1024)},
+    {"threads", &Config::threads, "of the CPU; 0: half of its cores", course::between(0, 1024)},
 };
 // endregion
 

@@ -51,7 +51,7 @@ const std::vector<Field> kFields{
     {"min_delta", &Config::min_delta, "least improvement that counts", course::at_least(0)},
     {"seed", &Config::seed, "of all that is random", course::at_least(0)},
     {"device", &Config::device, "auto, cpu, cuda, cuda:N or mps"},
-    {"threads", &Config::threads, "of the CPU; 0: one for each core", course::between(0, 1024)},
+    {"threads", &Config::threads, "of the CPU; 0: half of its cores", course::between(0, 1024)},
     {"run_dir", &Config::run_dir, "where run folders are made; empty: $COURSE_RUNS or runs"},
     {"log_level", &Config::log_level, "trace, debug, info, warning, error or off"},
 };

@@ -1,9 +1,12 @@
-// The thread policy: one thread for each physical core that the process may use.
+// The thread policy: half of the physical cores that the process may use.
 //
-// Measured on two cores, Debian 12, OpenBLAS with OpenMP, milliseconds a step of an MLP and of a
-// CNN: idle, one thread 2.2 and 23, two 1.5 and 18; with both cores busy elsewhere, one thread 3.2
-// and 45, two that wait by spinning 40 and 174, two that wait asleep 4.5 and 72. Hence two threads,
-// and before_main/wait_policy.cpp.
+// A step has many parallel parts of some microseconds each, and each waits for the slowest thread.
+// One thread too many, for which another process leaves no core, costs more than the others bring.
+// Measured on two cores (./course bench threads), time of two threads against one: an idle machine
+// 0.8 for an MLP and 1.2 for one linear layer, which is too small to be divided; beside a process
+// that keeps one core busy 1.9 and 1.1, and with threads that wait by spinning
+// (before_main/wait_policy.cpp) 7 and 5. Hence one thread on two cores, and with more of them half:
+// what is slower than one thread there needs half of the machine to be taken by others.
 #include "device/threads.h"
 
 #include <ATen/Parallel.h>
@@ -120,9 +123,8 @@ Processors find_processors(const std::filesystem::path& root) {
 
 ThreadChoice choose_threads(int64_t requested, const Processors& processors) {
   if (requested < 0) {
-    throw UsageError(
-        "--threads takes a whole number of at least 0 (0: as many as there are cores), not '" +
-        std::to_string(requested) + "'");
+    throw UsageError("--threads takes a whole number of at least 0 (0: half of the cores), not '" +
+                     std::to_string(requested) + "'");
   }
   if (requested > 0) return {requested, "asked for"};
   if (processors.omp_num_threads > 0) {
@@ -130,12 +132,14 @@ ThreadChoice choose_threads(int64_t requested, const Processors& processors) {
             "OMP_NUM_THREADS=" + std::to_string(processors.omp_num_threads)};
   }
   const auto paid = static_cast<int64_t>(std::floor(processors.quota));
-  if (processors.quota > 0 && paid < processors.physical) {
+  if (processors.quota > 0 && paid < processors.physical / 2) {
     std::ostringstream quota;
     quota << processors.quota;
     return {std::max<int64_t>(1, paid), "a quota of " + quota.str() + " processors"};
   }
-  return {processors.physical, count(processors.physical, "physical core")};
+  const int64_t half = std::max<int64_t>(1, processors.physical / 2);
+  if (processors.physical == 1) return {1, "1 physical core"};
+  return {half, "half of " + count(processors.physical, "physical core")};
 }
 
 ThreadChoice set_up_threads(int64_t requested) {

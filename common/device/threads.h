@@ -8,7 +8,8 @@
 
 namespace course {
 
-/// The number of threads in use, and where it comes from: "2 physical cores", "OMP_NUM_THREADS=1".
+/// The number of threads in use, and where it comes from: "half of 4 physical cores",
+/// "OMP_NUM_THREADS=1".
 struct ThreadChoice {
   int64_t threads = 1;
   std::string reason;
@@ -26,10 +27,10 @@ struct Processors {
 /// This machine, as seen from this process. The files of /proc and /sys are read below `root`.
 Processors find_processors(const std::filesystem::path& root = "/");
 
-/// The policy: `requested` if positive; else OMP_NUM_THREADS; else one thread per physical core
-/// that the process may use, at most as many as its quota pays for. The same machine always gives
-/// the same answer (no timing), so that sums are added in the same order and come out with the same
-/// bits.
+/// The policy: `requested` if positive; else OMP_NUM_THREADS; else half as many threads as there
+/// are physical cores that the process may use, at most as many as its quota pays for, at least
+/// one. The same machine always gives the same answer (no timing), so that sums are added in the
+/// same order and come out with the same bits.
 /// @throws UsageError when `requested` is negative
 ThreadChoice choose_threads(int64_t requested, const Processors& processors);
 

@@ -87,6 +87,12 @@ std::vector<Mark> visible_marks(const Plot& plot, const Layout& layout) {
   return marks;
 }
 
+std::string color_on(const Ink& ink, Color color) {
+  if (color == Color::ansi256) return "\033[38;5;" + std::to_string(ink.ansi256) + "m";
+  return "\033[38;2;" + std::to_string(ink.red) + ";" + std::to_string(ink.green) + ";" +
+         std::to_string(ink.blue) + "m";
+}
+
 Look look_of(std::size_t curve, bool colored) {
   if (!colored) return {kInks[0], kPatterns[curve % kPatterns.size()]};
   return {kInks[curve % kInks.size()], kPatterns[curve / kInks.size() % kPatterns.size()]};

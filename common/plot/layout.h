@@ -9,6 +9,7 @@
 
 #include "plot/curves.h"
 #include "plot/scale.h"
+#include "terminal/terminal.h"
 
 namespace course {
 
@@ -52,6 +53,9 @@ inline constexpr std::array<Ink, 6> kInks{{{0x00, 0x72, 0xB2, 25},
 using Pattern = std::array<int, 4>;
 inline constexpr std::array<Pattern, 6> kPatterns{
     {{1, 0, 1, 0}, {4, 2, 4, 2}, {1, 3, 1, 3}, {6, 2, 2, 2}, {10, 2, 10, 2}, {1, 5, 1, 5}}};
+
+/// The escape sequence that turns the colour on. `color` is not none.
+std::string color_on(const Ink& ink, Color color);
 
 /// How the curve of this index is told from the others: by colour, and after six of them by
 /// pattern as well; without colour by pattern only.

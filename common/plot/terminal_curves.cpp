@@ -117,12 +117,6 @@ Frame frame_of(const Layout& layout, int64_t width, int64_t rows) {
   return frame;
 }
 
-std::string color_on(const Ink& ink, Color color) {
-  if (color == Color::ansi256) return "\033[38;5;" + std::to_string(ink.ansi256) + "m";
-  return "\033[38;2;" + std::to_string(ink.red) + ";" + std::to_string(ink.green) + ";" +
-         std::to_string(ink.blue) + "m";
-}
-
 /// A row of the canvas; `behind` is what empty cells show.
 std::string painted_row(const BrailleCanvas& canvas, int64_t row,
                         const std::vector<std::string>& behind, Color color) {

@@ -63,6 +63,11 @@ class Reading(Folders):
         with self.assertRaisesRegex(CourseError, "have no steps; leave --x out"):
             plot.axis([run], "step")
 
+    def test_a_run_that_was_resumed_is_one(self):
+        for version, epoch in ((2, 1), (10, 2), (0, 0)):
+            self.write(f"c/csv/version_{version}/metrics.csv", f"epoch,step,val_loss\n{epoch},{epoch},0.{9 - epoch}\n")
+        self.assertEqual(runs.read_run(self.folder / "c").metrics["val_loss"], [(0, 0, 0.9), (1, 1, 0.8), (2, 2, 0.7)])
+
     def test_event_files_and_the_record_that_is_being_written(self):
         self.write("c/events.out.tfevents.1.host", VERSION + scalar("epoch", 3, 1) + scalar("loss", 3, 0.5) + scalar("loss", 4, 0.25)[:-3])
         self.assertEqual(runs.read_run(self.folder / "c").metrics, {"loss": [(3, 1, 0.5)]})

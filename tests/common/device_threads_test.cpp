@@ -19,8 +19,11 @@ std::string chosen(int64_t requested, const Processors& processors) {
   return std::to_string(choice.threads) + ": " + choice.reason;
 }
 
-TEST(ChooseThreads, TakesOnePerPhysicalCore) {
-  EXPECT_EQ(chosen(0, {.logical = 16, .physical = 8, .allowed = 16}), "8: 8 physical cores");
+TEST(ChooseThreads, TakesHalfOfThePhysicalCores) {
+  EXPECT_EQ(chosen(0, {.logical = 16, .physical = 8, .allowed = 16}),
+            "4: half of 8 physical cores");
+  EXPECT_EQ(chosen(0, {.logical = 2, .physical = 2, .allowed = 2}), "1: half of 2 physical cores");
+  EXPECT_EQ(chosen(0, {.logical = 3, .physical = 3, .allowed = 3}), "1: half of 3 physical cores");
   EXPECT_EQ(chosen(0, {.logical = 2, .physical = 1, .allowed = 2}), "1: 1 physical core");
 }
 
@@ -29,8 +32,8 @@ TEST(ChooseThreads, TakesNoMoreThanTheQuotaPaysFor) {
             "2: a quota of 2.5 processors");
   EXPECT_EQ(chosen(0, {.logical = 16, .physical = 8, .allowed = 16, .quota = 0.5}),
             "1: a quota of 0.5 processors");
-  EXPECT_EQ(chosen(0, {.logical = 16, .physical = 8, .allowed = 16, .quota = 12}),
-            "8: 8 physical cores");
+  EXPECT_EQ(chosen(0, {.logical = 16, .physical = 8, .allowed = 16, .quota = 4.5}),
+            "4: half of 8 physical cores");
 }
 
 TEST(ChooseThreads, ObeysOmpNumThreadsThenTheRequest) {

@@ -150,6 +150,22 @@ TEST(LoaderInMemory, GoesOnInTheSameOrder) {
   EXPECT_EQ(again->batches(), 4);
 }
 
+TEST(LoaderInMemory, CanCountEpochsFromElsewhere) {
+  const course::InMemoryLoader data(torch::arange(10, torch::kFloat32), torch::arange(10),
+                                    {.batch_size = 3, .shuffle = true, .seed = 4});
+  const auto rest = [](const std::shared_ptr<Loader>& one, int64_t epoch) {
+    one->begin_epoch(epoch);
+    return rest_of(*one);
+  };
+  EXPECT_EQ(rest(loader(data, 1), 0), rest(loader(data), 1));
+  const auto cut = loader(data, 1);
+  cut->begin_epoch(2);
+  cut->next();
+  const auto again = loader(data, 1);
+  again->load_state_dict(cut->state_dict());
+  EXPECT_EQ(rest(again, 2), rest_of(*cut));
+}
+
 TEST(LoadersForATrainer, AnythingIsTaken) {
   const testing::Messages quietly;
   class Sums : public Line {

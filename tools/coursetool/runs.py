@@ -56,6 +56,22 @@ def read_events(paths: list[Path]) -> dict[str, list]:
     return {tag: [(step, epochs.get(step), value) for step, value in points] for tag, points in found.items()}
 
 
+def tables(folder: Path) -> list[Path]:
+    """The metrics of a lesson's run: one table, or those of its CSVLogger, a new one for each time that the run was resumed."""
+    if (folder / "metrics.csv").is_file():
+        return [folder / "metrics.csv"]
+    return sorted(folder.glob("csv/version_*/metrics.csv"), key=lambda path: int(path.parent.name.partition("_")[2]))
+
+
+def read_tables(paths: list[Path]) -> dict[str, list]:
+    """All of them, one behind the other."""
+    found: dict[str, list] = {}
+    for path in paths:
+        for name, points in read_csv(path).items():
+            found.setdefault(name, []).extend(points)
+    return found
+
+
 def read_run(path: Path) -> Run:
     """A run by its folder (of a lesson, or version_N of a logger), its metrics.csv, or an event file."""
     folder = (path.parent if path.is_file() else path).resolve()
@@ -63,8 +79,8 @@ def read_run(path: Path) -> Run:
         raise CourseError(f"there is no run {path}; a run is a folder with a metrics.csv or event files in it")
     if path.is_file():
         metrics = read_events([path]) if "tfevents" in path.name else read_csv(path)
-    elif (path / "metrics.csv").is_file():
-        metrics = read_csv(path / "metrics.csv")
+    elif tables(path):
+        metrics = read_tables(tables(path))
     else:
         files = sorted(path.glob("*tfevents*"))
         if not files:
@@ -81,7 +97,7 @@ def newest_run() -> Path:
     """The run that was begun last, of runs/ and lightning_logs/ here."""
     known = [path for pattern in ("runs/*", "lightning_logs/*") for path in Path.cwd().glob(pattern)
              if path.is_dir() and not path.is_symlink()]
-    known = [path for path in known if (path / "metrics.csv").is_file() or list(path.glob("*tfevents*"))]
+    known = [path for path in known if tables(path) or list(path.glob("*tfevents*"))]
     if not known:
         raise CourseError("there is no run in runs/ or lightning_logs/ here; name its folder: ./course plot FOLDER")
     return max(known, key=lambda path: path.stat().st_mtime).relative_to(Path.cwd())

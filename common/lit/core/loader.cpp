@@ -6,12 +6,13 @@ namespace {
 
 class InMemory : public Loader {
  public:
-  explicit InMemory(course::InMemoryLoader loader) : loader_(std::move(loader)) {}
+  InMemory(course::InMemoryLoader loader, int64_t first_epoch)
+      : loader_(std::move(loader)), first_epoch_(first_epoch) {}
 
   std::optional<int64_t> batches() const override { return loader_.batches(); }
   void begin_epoch(int64_t epoch) override {
     if (std::exchange(resumed_, false)) return;
-    begin(epoch, 0);
+    begin(first_epoch_ + epoch, 0);
   }
   std::optional<Batch> next() override {
     if (!epoch_) return std::nullopt;
@@ -25,7 +26,7 @@ class InMemory : public Loader {
   }
   bool shuffles() const override { return loader_.options().shuffle; }
   std::shared_ptr<Loader> unshuffled() const override {
-    return std::make_shared<InMemory>(loader_.unshuffled());
+    return std::make_shared<InMemory>(loader_.unshuffled(), first_epoch_);
   }
   course::Dict state_dict() const override {
     return {{"epoch", number_}, {"position", epoch_ ? epoch_->position() : int64_t{0}}};
@@ -45,14 +46,15 @@ class InMemory : public Loader {
   course::InMemoryLoader loader_;
   std::optional<course::InMemoryLoader::Epoch> epoch_;
   std::optional<course::InMemoryLoader::Epoch::Iterator> iterator_;
+  int64_t first_epoch_;
   int64_t number_ = 0;
   bool resumed_ = false;
 };
 
 }  // namespace
 
-std::shared_ptr<Loader> loader(course::InMemoryLoader in_memory) {
-  return std::make_shared<InMemory>(std::move(in_memory));
+std::shared_ptr<Loader> loader(course::InMemoryLoader in_memory, int64_t first_epoch) {
+  return std::make_shared<InMemory>(std::move(in_memory), first_epoch);
 }
 
 }  // namespace lit

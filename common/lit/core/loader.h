@@ -90,7 +90,10 @@ std::shared_ptr<Loader> loader(std::unique_ptr<DataLoader> data_loader,
                                std::optional<int64_t> batches = std::nullopt);
 
 /// Adapts the in-memory loader; its batches are the tensors "data" and "target".
-std::shared_ptr<Loader> loader(course::InMemoryLoader in_memory);
+///
+/// @param first_epoch number under which it knows the Trainer's epoch 0: for the order of a loop
+///                    that counts otherwise
+std::shared_ptr<Loader> loader(course::InMemoryLoader in_memory, int64_t first_epoch = 0);
 
 /// No loader, one, or several: what the entry points of the Trainer and the loader methods of
 /// modules take, made from a loader by itself.
