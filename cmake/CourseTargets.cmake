@@ -20,11 +20,18 @@ function(_course_target target)
   target_precompile_headers(${target} REUSE_FROM course_pch)
 endfunction()
 
-# add_course_library(data SOURCES idx.cpp ... [DEPENDS course_device ZLIB::ZLIB ...]): the target course_data.
+# add_course_library(data SOURCES idx.cpp ... [PLAIN find.cpp ...] [DEPENDS course_device ZLIB::ZLIB ...]): the target
+# course_data. PLAIN are the sources that include no header of libtorch. A file with libtorch's begins with some
+# seconds in which the compiler instantiates what those headers use, the precompiled header or not: so several such
+# files are compiled as one, and plain ones do not get the header.
 function(add_course_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS")
-  add_library(course_${name} STATIC ${arg_SOURCES})
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;PLAIN;DEPENDS")
+  add_library(course_${name} STATIC ${arg_SOURCES} ${arg_PLAIN})
   _course_target(course_${name})
+  set_target_properties(course_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+  # That a hidden class has members of unnamed namespaces is told of in every file but the one that is compiled.
+  target_compile_options(course_${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+  set_source_files_properties(${arg_PLAIN} PROPERTIES SKIP_PRECOMPILE_HEADERS ON SKIP_UNITY_BUILD_INCLUSION ON)
   target_link_libraries(course_${name} PUBLIC ${arg_DEPENDS})
 endfunction()
 
@@ -65,6 +72,7 @@ function(add_course_tests target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS")
   add_executable(${target} ${arg_SOURCES} $<TARGET_OBJECTS:course_before_main>)
   _course_target(${target})
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 4)
   target_link_libraries(${target} PRIVATE ${arg_DEPENDS} GTest::gmock GTest::gtest_main)
   target_compile_definitions(${target} PRIVATE COURSE_SAMPLE_DIR="${PROJECT_SOURCE_DIR}/common/data/sample")
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${arg_SOURCES})

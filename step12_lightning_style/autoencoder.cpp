@@ -67,11 +67,11 @@ void show_code(const torch::Tensor& codes, const course::ImageSet& set, const fs
 void run(const CommandLine& command_line) {
   const Config config = compose(base_of(kProgram.base), command_line);
   if (command_line.print_config) return fmt::print("{}", to_toml(config));
-  const fs::path folder = open_run(config, "");
   const Seeds seeds = make_seeds(config.seed);
   torch::manual_seed(seeds.weights);
   const auto data = std::make_shared<FashionMnistDataModule>(config.data, seeds);
   const auto module = std::make_shared<LitAutoencoder>(config);
+  const fs::path folder = open_run(config, "");
   lit::Trainer trainer(trainer_options(config, folder));
 
   fmt::print("run: {}\n{}\n\n", folder.string(), course::describe(data->location()));

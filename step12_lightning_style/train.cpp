@@ -54,15 +54,12 @@ void show_outcome(const lit::Scores& scores, const History& history, const fs::p
 
 // region train
 void train(const Config& config, const std::string& resume) {
-  const fs::path folder = open_run(config, resume);
   const Seeds seeds = make_seeds(config.seed);
   torch::manual_seed(seeds.weights);
-
   const auto data = std::make_shared<FashionMnistDataModule>(config.data, seeds);
   const auto module = std::make_shared<LitClassifier>(create_model(config.model), config);
 
-  const auto checkpoints = lit::callback<lit::ModelCheckpoint>(
-      {.dirpath = folder / "checkpoints", .monitor = "val_loss", .save_last = lit::SaveLast::yes});
+  const fs::path folder = open_run(config, resume);  // a mistake above leaves none
   const auto history =
       std::make_shared<History>(std::vector<std::string>{"train_loss", "val_loss"});
 

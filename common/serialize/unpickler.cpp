@@ -11,7 +11,7 @@
 namespace course {
 namespace {
 
-const std::map<std::string, c10::ScalarType> kTypes{
+const std::map<std::string, c10::ScalarType> kStorageTypes{
     {"float32", torch::kFloat32},
     {"float64", torch::kFloat64},
     {"float16", torch::kFloat16},
@@ -62,7 +62,7 @@ class Values {
     torch::Tensor& flat = storages_[from.storage];
     if (!flat.defined()) {
       const Bytes bytes = load_(from.storage);
-      flat = torch::empty({from.elements}, kTypes.at(from.type));
+      flat = torch::empty({from.elements}, kStorageTypes.at(from.type));
       if (from.elements > 0) std::memcpy(flat.data_ptr(), bytes.data(), bytes.size());
     }
     return flat.as_strided(from.sizes, from.strides, from.offset);

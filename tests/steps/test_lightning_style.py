@@ -9,7 +9,8 @@ import tomllib
 import unittest
 from pathlib import Path
 
-from tests.steps.programs import BIN, ROOT, canonical_environment, program
+from tests.steps.programs import BIN, ROOT, SAMPLE, canonical_environment, program, run
+from tests.steps.test_python_twins import PYTHON
 
 MLP = ("experiment=mlp", "model.hidden=32")
 
@@ -133,6 +134,27 @@ class Debugging(Runs):
         self.assertEqual(*prints)
 
 
+class BadInput(Runs):
+    def test_one_sentence_and_no_folder(self):
+        for code, sentence, *words in ((2, "optimizer.lrr is no known key; did you mean optimizer.lr", "optimizer.lrr=1"),
+                                       (2, "experiment takes mlp, step11 or tops, not 'cmn'", "experiment=cmn"),
+                                       (2, "unknown argument --epochs; a value is given as KEY=VALUE", "--epochs", "3"),
+                                       (2, "--resume takes the folder of a run, but there is no nowhere/config.toml", "--resume", "nowhere"),
+                                       (2, "a config is a TOML file, but 'nowhere.toml' is none", "--config", "nowhere.toml"),
+                                       (2, "model.name takes cnn or mlp, not 'cmm'; did you mean", "model.name=cmm"),
+                                       (2, "model.classes takes a whole number from 0 to 9, not '12'", "model.classes=12"),
+                                       (1, "/no/such/folder", "data.dir=/no/such/folder")):
+            said = self.run_it("step12_train", *words, code=code)
+            self.assertIn(sentence, said)
+            self.assertEqual((said.count("\n"), said[:7]), (1, "error: "), said)
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_help_shows_the_keys_with_their_values(self):
+        said = self.run_it("step12_train", "--help")
+        self.assertRegex(said, r"(?m)^batch_size = 128 +# samples in a batch$")
+        self.assertIn("--resume RUN", said)
+
+
 class Hooks(Runs):
     def specified(self, name: str) -> list[str]:
         """The hooks of a constant of hook_order_test.cpp, which holds Lightning's own order; a pair counts once."""
@@ -159,10 +181,22 @@ class Hooks(Runs):
         self.assertIn("it has none", lines[lines.index("LitAutoencoder") + 1])
 
 
-class Python(unittest.TestCase):
+class Python(Runs):
+    @unittest.skipUnless(PYTHON, "no Python with torch: apt-get install python3-torch, or set COURSE_PYTHON")
+    def test_the_autoencoder_is_python_s(self):
+        done = run([PYTHON[0], str(ROOT / "step12_lightning_style/python/autoencoder.py"), str(SAMPLE), "3", "2"])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        python = re.findall(r"^epoch \d train_loss (\S+) val_loss (\S+)$", done.stdout, re.MULTILINE)
+        self.run_it("step12_autoencoder", "seed=3", "trainer.max_epochs=2", "trainer.flush_denormal=false", "optimizer.fused=false")
+        ours = zip(self.values("train_loss", self.newest()), self.values("val_loss", self.newest()))
+        for theirs, (train, validation) in zip(python, ours, strict=True):
+            self.assertAlmostEqual(float(train), float(theirs[0]), delta=1e-4 * float(theirs[0]))
+            self.assertAlmostEqual(float(validation), float(theirs[1]), delta=1e-4 * float(theirs[1]))
+
     def test_lightning_twin_can_be_parsed(self):
-        for path in (ROOT / "step12_lightning_style" / "python").glob("*.py"):
-            compile(path.read_text(encoding="utf-8"), path, "exec")
+        """Lightning itself is nothing that the course installs."""
+        path = ROOT / "step12_lightning_style" / "python" / "lightning_style.py"
+        compile(path.read_text(encoding="utf-8"), path, "exec")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ int64_t total(int64_t batches) {
 }
 
 // "12/938", or "12" where nobody knows how many there are.
-std::string count(int64_t done, int64_t batches) {
+std::string progress_of(int64_t done, int64_t batches) {
   return std::to_string(done) +
          (batches == Trainer::unlimited() ? "" : fmt::format("/{}", batches));
 }
@@ -41,7 +41,7 @@ void ProgressBar::on_train_batch_end(Trainer& trainer, LightningModule&, const S
   if (train_ == nullptr) return;
   if (train_->is_due()) {
     const std::string metrics = get_metrics(trainer);
-    train_->note(count(batch_idx + 1, trainer.num_training_batches()) +
+    train_->note(progress_of(batch_idx + 1, trainer.num_training_batches()) +
                  (metrics.empty() ? "" : "  " + metrics));
   }
   train_->advance();

@@ -19,9 +19,7 @@ torch::Tensor number(double value) {
   return torch::scalar_tensor(value, torch::kFloat64);
 }
 
-torch::Tensor wide(const torch::Tensor& tensor) {
-  return tensor.to(tensor.device().is_mps() ? torch::kFloat32 : torch::kFloat64);
-}
+using detail::wide;
 
 const torch::Tensor& only(const Batch& inputs) {
   const auto refuse_others = inputs.unpack<1>();

@@ -123,9 +123,7 @@ torch::Tensor tally(const torch::Tensor& labels, const torch::Tensor& counts, in
       .scatter_add_(0, labels, counts.to(torch::kInt64));
 }
 
-torch::Tensor wide(const torch::Tensor& tensor) {
-  return tensor.to(tensor.device().is_mps() ? torch::kFloat32 : torch::kFloat64);
-}
+using detail::wide;
 
 // 0 where there is nothing to divide by.
 torch::Tensor ratio(const torch::Tensor& part, const torch::Tensor& whole) {

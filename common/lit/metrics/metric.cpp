@@ -259,4 +259,8 @@ void Metric::to(torch::Device device, bool non_blocking) {
   last_value_ = moved(last_value_, device);
 }
 
+torch::Tensor detail::wide(const torch::Tensor& tensor) {
+  return tensor.to(tensor.device().is_mps() ? torch::kFloat32 : torch::kFloat64);
+}
+
 }  // namespace lit

@@ -164,4 +164,9 @@ std::shared_ptr<T> metric(typename T::Options options) {
   return std::make_shared<T>(std::move(options));
 }
 
+namespace detail {
+/// In float64, or in float32 on a device that has no float64 (mps).
+torch::Tensor wide(const torch::Tensor& tensor);
+}  // namespace detail
+
 }  // namespace lit
