@@ -141,7 +141,7 @@ class BadInput(Runs):
                                        (2, "unknown argument --epochs; a value is given as KEY=VALUE", "--epochs", "3"),
                                        (2, "--resume takes the folder of a run, but there is no nowhere/config.toml", "--resume", "nowhere"),
                                        (2, "a config is a TOML file, but 'nowhere.toml' is none", "--config", "nowhere.toml"),
-                                       (2, "model.name takes cnn or mlp, not 'cmm'; did you mean", "model.name=cmm"),
+                                       (2, "model.name takes cnn or mlp, not 'cmm'", "model.name=cmm"),
                                        (2, "model.classes takes a whole number from 0 to 9, not '12'", "model.classes=12"),
                                        (1, "/no/such/folder", "data.dir=/no/such/folder")):
             said = self.run_it("step12_train", *words, code=code)
