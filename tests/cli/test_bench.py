@@ -50,7 +50,7 @@ class Claims(unittest.TestCase):
                  "trainer_overhead": {"linear": {"difference": 3.25, "trainer": 103.0, "profiled": 150.0, "hand": 100.0},
                                       "mlp": {"difference": 30.0, "trainer": 1030.0, "profiled": 1100.0, "hand": 1000.0}},
                  "pieces": {"threads": 1, "medians": medians, "spread": dict.fromkeys(medians, 0.1), "rates": {"gemm/mlp step": 5e10, "gemm/1024": 1e11}},
-                 "threads": {"default": 2, "most": 4, "ratios": {"MLP, alone": 1.2}, "all": {"MLP, alone": 1.4}, "spinning": {"MLP, alone": 9.5}}, "build": {"cold": 100, "with ccache": 10, "everything": 800, "one step": 5}}
+                 "threads": {"default": 2, "most": 4, "ratios": {"MLP, alone": 1.2}, "all": {"MLP, alone": 1.4}, "spinning": {"MLP, alone": 9.5}}, "build": {"cold": 100, "with ccache": 10, "everything": 800}, "edit": {"one step": 12.0}}
         text = bench.report(found)
         self.assertRegex(text, r"adam: lit's against torch::optim's, 535,818 parameters +4.00 x as fast  3.5 x +met\n")
         self.assertRegex(text, r"adamw: .* 2.00 x as fast  3.5 x +not met\n")
@@ -60,6 +60,7 @@ class Claims(unittest.TestCase):
         self.assertRegex(text, r"MLP, alone: the default, 2 thread\(s\), against 1 +1.20 of its time  at most 1.05 +not met\n")
         self.assertRegex(text, r"MLP, alone: 4 that wait by spinning, libgomp's default +9.50 of its time\n")
         self.assertIn("it is one", bench.thread_claims(found["threads"] | {"default": 1})[0].measured)
+        self.assertRegex(text, r"one changed step, rebuilt and linked +12 s  10 s +not met\n")
         self.assertRegex(text, r"everything else +800 s  720 s +not met\n")
 
     def test_the_picture_names_every_variant(self):

@@ -259,7 +259,8 @@ VERBS = {
                   "pieces            optimizers, batches, matrix products and decoding, each beside what it cannot beat\n"
                   "threads           the default number of threads against one, alone and beside a busy process\n"
                   "build             what a build needs, cold and with ccache, in a clone of its own\n"
-                  "Without a NAME, all: half an hour on a quiet machine. OMP_NUM_THREADS says how many threads (1).\n"
+                  "edit              what a learner waits for after a change of one lesson\n"
+                  "Without a NAME, all: three quarters of an hour. OMP_NUM_THREADS says how many threads (1).\n"
                   "--page writes docs/speed.md with what was measured last. --preset as for run.", bench),
     "prove": Verb("prove [NAME...]", "what takes longer than a test may",
                   "resume  a run killed at 200 places, from a random seed, ends as if it had not been; a minute\n"
