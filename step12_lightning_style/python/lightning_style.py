@@ -56,7 +56,7 @@ def main(folder: str) -> None:
     train, validation = torch.utils.data.random_split(everything, [0.9, 0.1])
     loaders = [torch.utils.data.DataLoader(one, batch_size=128, shuffle=shuffle) for one, shuffle in ((train, True), (validation, False))]
     net = nn.Sequential(nn.Flatten(), nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 10))
-    trainer = L.Trainer(max_epochs=6, callbacks=[L.pytorch.callbacks.EarlyStopping("val_loss"),
+    trainer = L.Trainer(max_epochs=5, callbacks=[L.pytorch.callbacks.EarlyStopping("val_loss"),
                                                  L.pytorch.callbacks.ModelCheckpoint(monitor="val_loss", save_last=True)])
     trainer.fit(LitClassifier(net), *loaders)
 

@@ -18,13 +18,17 @@ def environment(root: Path) -> dict[str, str]:
                    "COURSE_SEED": "0", "COURSE_DATA": str(root / SAMPLE), "COLUMNS": "80", "LC_ALL": "C.UTF-8"}
 
 
+# A bar in a pipe tells how far it is every ten seconds: "Epoch 0/5   45 %  190/422  19 batches/s  12 s left".
+_ON_THE_WAY = re.compile(r".*\d %  \d+/\d+  .* left")
+
+
 def tidy(output: str, root: Path, build: Path) -> str:
-    """Output as it can stand in a page: paths below the repository's root, no spaces at line ends."""
+    """Output as it can stand in a page: paths below the repository's root, no spaces at line ends, and of a bar its last line."""
     for folder, name in ((build, "build/release"), (root, "")):
         for spelling in dict.fromkeys((str(folder), str(folder.resolve()))):
             behind = re.escape(spelling) + (r"(?![\w.+-])" if name else r"(?:/|(?![\w.+-]))")
             output = re.sub(rf"(?<![\w/.+-]){behind}", lambda match: name or ("" if match[0].endswith("/") else "."), output)
-    lines = [line.rstrip() for line in output.splitlines()]
+    lines = [line.rstrip() for line in output.splitlines() if not _ON_THE_WAY.fullmatch(line.rstrip())]
     while lines and not lines[-1]:
         lines.pop()
     return "".join(f"{line}\n" for line in lines)
