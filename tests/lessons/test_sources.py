@@ -196,6 +196,8 @@ class Canonical(unittest.TestCase):
         self.assertEqual(self.tidied("data: /home/me/course/common/data\n/home/me/course: x \n\n/home/me/course-two/a\n"
                                      "run /home/me/course/build/dev/bin/a\n\n \n"),
                          "data: common/data\n.: x\n\n/home/me/course-two/a\nrun build/release/bin/a\n")
+        self.assertEqual(self.tidied("Epoch 0/5   45 %  190/422  19 batches/s  12 s left\nEpoch 0/5  loss=0.5  (22.2 s, 19 batches/s)\n"),
+                         "Epoch 0/5  loss=0.5  (22.2 s, 19 batches/s)\n", "the line of a bar that is not done yet comes by the clock")
         self.assertEqual(self.tidied("no end of line"), "no end of line\n")
         self.assertEqual(self.tidied(""), "")
 
