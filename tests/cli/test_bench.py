@@ -60,6 +60,9 @@ class Claims(unittest.TestCase):
         self.assertRegex(text, r"MLP, alone: the default, 2 thread\(s\), against 1 +1.20 of its time  at most 1.05 +not met\n")
         self.assertRegex(text, r"MLP, alone: 4 that wait by spinning, libgomp's default +9.50 of its time\n")
         self.assertIn("it is one", bench.thread_claims(found["threads"] | {"default": 1})[0].measured)
+        step = 1e6 * 1.0 / 100  # us
+        self.assertRegex(text, rf"the MLP's matrix products, of a step of the Trainer +{100 * 10 / step:.0f} %\n")
+        self.assertRegex(text, rf"the MLP's rest .*, of a step of the Trainer +{100 * (1 - 30 / step):.0f} %\n")
         self.assertRegex(text, r"one changed step, rebuilt and linked +12 s  10 s +not met\n")
         self.assertRegex(text, r"everything else +800 s  720 s +not met\n")
 

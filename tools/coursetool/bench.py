@@ -253,8 +253,10 @@ def piece_claims(medians: dict[str, float], rates: dict[str, float], step: float
     reached = rates["gemm/mlp step"] / rates["gemm/1024"]
     lines.append(Line("the MLP's matrix products, of the machine's rate", f"{100 * reached:.0f} % of {rates['gemm/1024'] / 1e9:.0f} GFLOP/s", "", True))
     if step is not None:
-        share = medians["gemm/mlp step"] / step
-        lines.append(Line("the MLP's matrix products, of a step of the Trainer", f"{100 * share:.0f} %", "", True))
+        shares = {"matrix products": medians["gemm/mlp step"] / step, "Adam": medians["adam/lit"] / step,
+                  "batch": medians["batch/InMemoryLoader, bytes to float"] / step}
+        shares["rest (activations, bias gradients, loss, autograd, logging)"] = 1 - sum(shares.values())
+        lines += [Line(f"the MLP's {what}, of a step of the Trainer", f"{100 * share:.0f} %", "", True) for what, share in shares.items()]
     return lines
 
 
