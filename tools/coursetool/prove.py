@@ -35,7 +35,7 @@ def fuzz(root: Path, preset: str) -> int:
     return subprocess.run(command, check=False).returncode
 
 
-# Of the autoencoder on Fashion-MNIST, epoch by epoch: where Python's lie over seeds, within two per cent.
+# Of the autoencoder on Fashion-MNIST, epoch by epoch: where Python's lie over seeds. Ours may be two per cent beside that.
 AUTOENCODER = {"train_loss": ((0.0375, 0.0400), (0.0272, 0.0286), (0.0262, 0.0273)),
                "val_loss": ((0.0279, 0.0293), (0.0266, 0.0278), (0.0258, 0.0268))}
 
@@ -71,7 +71,7 @@ def lessons(root: Path, preset: str) -> int:
             for name, ranges in AUTOENCODER.items():
                 values = [float(row[name]) for row in rows if row[name]]
                 for epoch, (least, most) in enumerate(ranges):
-                    expect(f"autoencoder, seed {seed}, {name} of epoch {epoch}", values[epoch], least, most)
+                    expect(f"autoencoder, seed {seed}, {name} of epoch {epoch}", values[epoch], 0.98 * least, 1.02 * most)
     return 1 if failures else 0
 
 
