@@ -56,7 +56,7 @@ void show_trace(const std::vector<std::string>& calls) {
 void trace(const Config& config, const std::shared_ptr<FashionMnistDataModule>& data) {
   std::vector<std::string> calls;
   const auto handler = lit::set_message_handler([&](lit::Level, const std::string& text) {
-    if (text[2] == '.') calls.push_back(text);  // "lm.training_step", and no other news
+    if (text.find('.') == 2) calls.push_back(text);  // "lm.training_step", and no other news
   });
   lit::TrainerOptions options = quiet(config);
   options.callbacks = {std::make_shared<WeightsMoved>()};

@@ -87,9 +87,10 @@ lit::Batch LitClassifier::predict_step(const lit::Batch& batch, int64_t, int64_t
 // endregion
 
 // region mask
-torch::Tensor LitClassifier::mask_outputs(const torch::Tensor& scores) const {
+torch::Tensor LitClassifier::mask_outputs(const torch::Tensor& scores) {
   if (!masked_.defined()) return scores;
-  return scores.masked_fill(masked_.to(scores.device()), -std::numeric_limits<double>::infinity());
+  masked_ = masked_.to(scores.device());  // copied once, if it is elsewhere
+  return scores.masked_fill(masked_, -std::numeric_limits<double>::infinity());
 }
 // endregion
 

@@ -32,9 +32,10 @@ class LitClassifier : public lit::LightningModule {
   void on_train_start() override;
   void on_train_epoch_start() override;
   void on_validation_epoch_end() override;
+  void on_test_start() override { test_confusion_->reset(); }  // what is not logged is not reset
 
   /// Scores of classes that may not be predicted become -infinity.
-  torch::Tensor mask_outputs(const torch::Tensor& scores) const;
+  torch::Tensor mask_outputs(const torch::Tensor& scores);
 
   const std::shared_ptr<Classifier>& net() const { return net_; }
   /// How often each class was taken for each, in the last test: [10, 10] int64.

@@ -37,17 +37,14 @@ const ProgramInfo kProgram{
 // What one wants to know when one comes back: how good it is, where it is kept, how it went.
 void show_outcome(const lit::Scores& scores, const History& history, const fs::path& folder) {
   const course::Curve& watched = history.curves()[1];
-  course::Plot plot{.title = "loss", .x_label = "epoch", .curves = history.curves()};
-  std::string weights = "the last weights";
-  if (!watched.y.empty()) {
-    const auto best = std::min_element(watched.y.begin(), watched.y.end()) - watched.y.begin();
-    plot.marks = {{watched.x[static_cast<size_t>(best)], "best"}};
-    weights = fmt::format("the weights of epoch {}", plot.marks[0].x);
-  }
+  const auto best = std::min_element(watched.y.begin(), watched.y.end()) - watched.y.begin();
+  const double epoch = watched.x[static_cast<size_t>(best)];
+  const course::Plot plot{
+      .title = "loss", .x_label = "epoch", .curves = history.curves(), .marks = {{epoch, "best"}}};
   course::write_text_atomically(folder / "loss.svg", course::svg_curves(plot));
   fmt::print("\n{}\n", course::draw_curves(plot));
-  fmt::print("test accuracy {}, test loss {:.4f}, with {}\n",
-             course::percent(scores.at("test_acc"), 2), scores.at("test_loss"), weights);
+  fmt::print("test accuracy {}, test loss {:.4f}, with the weights of epoch {}\n",
+             course::percent(scores.at("test_acc"), 2), scores.at("test_loss"), epoch);
   fmt::print("kept in {}: config.toml, checkpoints, csv, tensorboard, loss.svg\n", folder.string());
 }
 // endregion
@@ -85,9 +82,12 @@ void train(const Config& config, const std::string& resume) {
   // From the newest checkpoint in the run's folder, if there is one.
   trainer.fit(module, data, {.ckpt_path = "last"});
 
-  // Once, and with the weights of the best epoch; a fast_dev_run keeps none.
-  const std::string best = trainer.fast_dev_run() ? "" : "best";
-  const auto scores = trainer.test(module, data, {.verbose = false, .ckpt_path = best});
+  if (trainer.fast_dev_run()) {  // keeps nothing, so there is nothing to show
+    trainer.test(module, data);
+    return;
+  }
+  // Once, and with the weights of the best epoch.
+  const auto scores = trainer.test(module, data, {.verbose = false, .ckpt_path = "best"});
   show_outcome(scores[0], *history, folder);
   fmt::print("fingerprint of the weights: {:016x}\n", fingerprint(*module->net()));
 }

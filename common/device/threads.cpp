@@ -132,12 +132,12 @@ ThreadChoice choose_threads(int64_t requested, const Processors& processors) {
             "OMP_NUM_THREADS=" + std::to_string(processors.omp_num_threads)};
   }
   const auto paid = static_cast<int64_t>(std::floor(processors.quota));
-  if (processors.quota > 0 && paid < processors.physical / 2) {
+  const int64_t half = std::max<int64_t>(1, processors.physical / 2);
+  if (processors.quota > 0 && paid < half) {
     std::ostringstream quota;
     quota << processors.quota;
     return {std::max<int64_t>(1, paid), "a quota of " + quota.str() + " processors"};
   }
-  const int64_t half = std::max<int64_t>(1, processors.physical / 2);
   if (processors.physical == 1) return {1, "1 physical core"};
   return {half, "half of " + count(processors.physical, "physical core")};
 }

@@ -9,11 +9,16 @@
 #include <stdexcept>
 
 #include "plot/layout.h"
-#include "plot/markup.h"
+#include "plot/svg.h"
 #include "terminal/format.h"
 
 namespace course {
 namespace {
+
+using svg::css_color;
+using svg::escaped;
+using svg::number;
+using svg::text_at;
 
 constexpr int64_t kNarrowest = 20, kWidest = 100;
 constexpr std::string_view kSymbols = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -118,23 +123,6 @@ std::string legend(const Scatter& scatter, const Terminal& terminal, int64_t wid
   return text + "\n";
 }
 
-std::string number(double value) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.1f", value);
-  return text.data();
-}
-
-std::string css(const Ink& ink) {
-  std::array<char, 8> text{};
-  std::snprintf(text.data(), text.size(), "#%02X%02X%02X", ink.red, ink.green, ink.blue);
-  return text.data();
-}
-
-std::string text_at(double x, double y, const std::string& text, const std::string& more = "") {
-  return "<text x=\"" + number(x) + "\" y=\"" + number(y) + "\"" + more + ">" +
-         escaped_markup(one_line(text)) + "</text>\n";
-}
-
 /// One panel, its frame beginning at `left`.
 std::string panel(const Scatter& scatter, double left) {
   const auto [x, y] = ranges(scatter);
@@ -147,13 +135,15 @@ std::string panel(const Scatter& scatter, double left) {
     const double inset = 6, span = kPanel - 2 * inset;
     svg += "<circle cx=\"" + number(left + inset + span * x.fraction(scatter.x[i])) + "\" cy=\"" +
            number(kTop + kPanel - inset - span * y.fraction(scatter.y[i])) +
-           "\" r=\"1.6\" fill=\"" + css(ink_of(scatter.groups[i])) + "\" fill-opacity=\"0.6\"/>\n";
+           "\" r=\"1.6\" fill=\"" + css_color(ink_of(scatter.groups[i])) +
+           "\" fill-opacity=\"0.6\"/>\n";
   }
   const double middle = left + kPanel / 2, below = kTop + kPanel;
-  svg += text_at(middle, below + 18, scatter.x_label + ": " + x.text(), " text-anchor=\"middle\"");
-  const std::string turn = " text-anchor=\"middle\" transform=\"rotate(-90 " + number(left - 8) +
-                           " " + number(kTop + kPanel / 2) + ")\"";
-  return svg + text_at(left - 8, kTop + kPanel / 2, scatter.y_label + ": " + y.text(), turn);
+  svg += text_at(middle, below + 18, "middle", scatter.x_label + ": " + x.text());
+  const std::string turn =
+      " transform=\"rotate(-90 " + number(left - 8) + " " + number(kTop + kPanel / 2) + ")\"";
+  return svg +
+         text_at(left - 8, kTop + kPanel / 2, "middle", scatter.y_label + ": " + y.text(), turn);
 }
 
 }  // namespace
@@ -207,10 +197,10 @@ std::string svg_scatter(const std::vector<Scatter>& panels) {
   std::string svg =
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + size + "\" viewBox=\"0 0 " +
       number(width) + " " + number(height) + "\" role=\"img\" aria-label=\"" +
-      escaped_markup(panels[0].title) +
+      escaped(panels[0].title) +
       "\" font-family=\"sans-serif\" font-size=\"12\" fill=\"#222222\">\n<rect width=\"" + size +
       "\" fill=\"#FFFFFF\"/>\n";
-  svg += text_at(kLeft, 26, panels[0].title, " font-size=\"15\"");
+  svg += text_at(kLeft, 26, "start", panels[0].title, " font-size=\"15\"");
   for (std::size_t i = 0; i < panels.size(); ++i) {
     svg += panel(panels[i], kLeft + static_cast<double>(i) * (kLeft + kPanel));
   }
@@ -218,8 +208,8 @@ std::string svg_scatter(const std::vector<Scatter>& panels) {
   for (std::size_t group = 0; group < panels[0].names.size(); ++group) {
     const double y = kTop + 14 + 20 * static_cast<double>(group);
     svg += "<circle cx=\"" + number(legend_x) + "\" cy=\"" + number(y - 4) + "\" r=\"5\" fill=\"" +
-           css(ink_of(static_cast<int64_t>(group))) + "\"/>\n";
-    svg += text_at(legend_x + 12, y, panels[0].names[group]);
+           css_color(ink_of(static_cast<int64_t>(group))) + "\"/>\n";
+    svg += text_at(legend_x + 12, y, "start", panels[0].names[group]);
   }
   return svg + "</svg>\n";
 }

@@ -31,8 +31,8 @@ std::string draw_scatter(const Scatter& scatter, const Terminal& terminal = stan
                          int64_t height = 24);
 
 /// Panels side by side with one legend, as an SVG document that needs nothing else, on a white
-/// ground. Title and names are the first panel's. Of more than 4,000 points in a panel as many are
-/// drawn, evenly picked, so that the file stays small.
+/// ground. Title and names are the first panel's. Of more than 4,000 points in a panel at most so
+/// many are drawn, evenly picked: the file stays small.
 /// @throws std::invalid_argument as above, or without a panel
 std::string svg_scatter(const std::vector<Scatter>& panels);
 

@@ -3,19 +3,23 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "plot/curves.h"
 #include "plot/layout.h"
-#include "plot/markup.h"
 #include "plot/scale.h"
+#include "plot/svg.h"
 #include "terminal/format.h"
 
 namespace course {
 namespace {
+
+using svg::css_color;
+using svg::escaped;
+using svg::number;
+using svg::text_at;
 
 constexpr double kWidth = 760, kHeight = 420;
 constexpr double kEdge = 16;      // kept free all around
@@ -27,18 +31,6 @@ constexpr double kNameOffset = 20;  // from the frame to a curve's name
 constexpr int64_t kNameColumns = 24;
 constexpr std::size_t kMostCircles = 60;
 
-/// At most two digits after the point, and none that say nothing.
-std::string number(double value) {
-  std::string text = decimal(value, 2);
-  text.erase(text.find_last_not_of('0') + 1);
-  if (text.back() == '.') text.pop_back();
-  return text == "-0" ? "0" : text;
-}
-
-std::string escaped(std::string_view text) {
-  return escaped_markup(one_line(text));
-}
-
 /// About as wide as a sans-serif font sets it: nobody but the viewer knows which one that is.
 double text_width(std::string_view text, double font_size = kFontSize) {
   return 0.58 * font_size * static_cast<double>(display_width(text));
@@ -47,21 +39,6 @@ double text_width(std::string_view text, double font_size = kFontSize) {
 /// As much of a text as fits.
 std::string fitted(std::string_view text, double width, double font_size = kFontSize) {
   return cut_to_width(one_line(text), static_cast<int64_t>(width / (0.58 * font_size)));
-}
-
-std::string css_color(const Ink& ink) {
-  std::array<char, 8> text{};
-  std::snprintf(text.data(), text.size(), "#%02X%02X%02X", ink.red & 0xFF, ink.green & 0xFF,
-                ink.blue & 0xFF);
-  return text.data();
-}
-
-/// A text element; `more` are further attributes.
-std::string text_at(double x, double y, std::string_view anchor, std::string_view text,
-                    const std::string& more = "") {
-  if (text.empty()) return "";
-  return "<text x=\"" + number(x) + "\" y=\"" + number(y) + "\" text-anchor=\"" +
-         std::string(anchor) + "\"" + more + ">" + escaped(text) + "</text>\n";
 }
 
 std::string line_between(double x1, double y1, double x2, double y2, const std::string& more) {

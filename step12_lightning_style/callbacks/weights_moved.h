@@ -18,13 +18,13 @@ inline Parameters copy_of(const Parameters& parameters) {
   return copies;
 }
 
-// The 2-norm of all differences.
+// The 2-norm of all differences. The device is waited for once.
 inline double distance(const Parameters& before, const Parameters& now) {
-  double sum = 0;
+  Parameters sums;
   for (size_t i = 0; i < now.size(); ++i) {
-    sum += (now[i].detach() - before[i]).square().sum().item<double>();
+    sums.push_back((now[i].detach() - before[i]).square().sum());
   }
-  return std::sqrt(sum);
+  return std::sqrt(torch::stack(sums).cpu().to(torch::kFloat64).sum().item<double>());
 }
 // endregion
 

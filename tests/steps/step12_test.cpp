@@ -241,6 +241,8 @@ TEST_F(Step12, TestAccuracyIsTheShareOfRightAnswers) {
   const torch::Tensor confusion = module->confusion();
   EXPECT_EQ(confusion.sum().item<int64_t>(), 500);
   EXPECT_EQ(confusion.trace().item<int64_t>(), right);
+  trainer.test(module, set, {.verbose = false});  // a second test counts anew
+  EXPECT_TRUE(torch::equal(module->confusion(), confusion));
 }
 
 // region best

@@ -60,7 +60,8 @@ def tables(folder: Path) -> list[Path]:
     """The metrics of a lesson's run: one table, or those of its CSVLogger, a new one for each time that the run was resumed."""
     if (folder / "metrics.csv").is_file():
         return [folder / "metrics.csv"]
-    return sorted(folder.glob("csv/version_*/metrics.csv"), key=lambda path: int(path.parent.name.partition("_")[2]))
+    numbered = [path for path in folder.glob("csv/version_*/metrics.csv") if path.parent.name.partition("_")[2].isdecimal()]
+    return sorted(numbered, key=lambda path: int(path.parent.name.partition("_")[2]))
 
 
 def read_tables(paths: list[Path]) -> dict[str, list]:
