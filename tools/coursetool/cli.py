@@ -141,7 +141,10 @@ def list_steps(arguments: list[str]) -> int:
     """list"""
     if arguments:
         raise UsageError(f"./course list takes nothing, not '{arguments[0]}'")
-    steps = load_steps(ROOT)
+    from coursetool.exercises import of_step
+    from coursetool.practice import progress_line
+    from coursetool.workbench import Workbench
+    steps, bench = load_steps(ROOT), Workbench.open(ROOT)
     width = shutil.get_terminal_size().columns
     name_width = max(len(step.folder.name) for step in steps)
     title_width = max(10, min(max(len(step.title) for step in steps), width - name_width - 7))
@@ -153,7 +156,10 @@ def list_steps(arguments: list[str]) -> int:
         news = ", ".join(step.new)
         room = width - name_width - 14
         print(paint(f"{'':{name_width}}       new: {news if len(news) <= room else news[:room - 1] + '…'}", "2"))
-    print(f"\n{sum(step.minutes for step in steps)} minutes in all. Start one with ./course run {steps[0].label}")
+        if exercises := of_step(step):
+            print(f"{'':{name_width}}       {progress_line(step, exercises, bench)}")
+    print(f"\n{sum(step.minutes for step in steps)} minutes in all, and the exercises. Start a lesson with ./course run {steps[0].label}; "
+          "./course next says what is next for you")
     return 0
 
 
@@ -214,10 +220,31 @@ def plot(arguments: list[str]) -> int:
     return curves.main(ROOT, preset, words)
 
 
+def practice(verb: str) -> Callable[[list[str]], int]:
+    """A learner's or a teacher's verb about exercises."""
+    def act(arguments: list[str]) -> int:
+        from coursetool import classroom
+        from coursetool import practice as exercises
+        preset, words = take_preset(arguments)
+        known = {"check": ["--junit"], "solution": ["--give-up"], "report": ["--csv", "--junit"]}.get(verb, [])
+        refuse_flags(verb, [word for word in words if word.partition("=")[0] not in known])
+        match verb:
+            case "check": return exercises.check(ROOT, preset, words)
+            case "hint": return exercises.hint(ROOT, words)
+            case "solution": return exercises.solution(ROOT, words)
+            case "reset": return exercises.reset(ROOT, words)
+            case "watch": return exercises.watch(ROOT, preset, words)
+            case "next": return exercises.next_one(ROOT, words)
+            case "handout": return classroom.handout(ROOT, words)
+            case _: return classroom.report(ROOT, preset, words)
+    return act
+
+
 def prove(arguments: list[str]) -> int:
-    """prove [NAME...]"""
+    """prove [--all | NAME...]"""
     from coursetool import prove as proofs
     preset, words = take_preset(arguments)
+    words = [word for word in words if word != "--all"] if words == ["--all"] else words
     refuse_flags("prove", words)
     unknown = next((word for word in words if word not in proofs.PROOFS), None)
     if unknown is not None:
@@ -233,9 +260,29 @@ VERBS = {
                 "COURSE_NO_INSTALL=1 installs nothing and says what is missing.", run),
     "test": Verb("test [NAME]", "install what is missing, build, run the tests",
                  "NAME is a regular expression: only tests whose names match it run. --preset as for run.", test),
-    "list": Verb("list", "the lessons: minutes, titles, what is new in each", "It takes nothing.", list_steps),
+    "list": Verb("list", "the lessons: minutes, titles, what is new in each, and which exercises pass",
+                 "✓ passed, … begun, s solution shown, · not begun. It takes nothing.", list_steps),
     "diff": Verb("diff A B", "what one lesson changes in another's code: ./course diff 03 04",
                  "Pages, expected output and Python are left out.", diff),
+    "next": Verb("next", "what comes next: the lesson to read, or the next exercise, laid out in work/",
+                 "It takes nothing.", practice("next")),
+    "check": Verb("check [STEP [N]]", "grade the exercises of a step, or one of them: ./course check 04 1",
+                  "What you write stands in work/, which no update of the course touches; a starter is laid out where nothing is yet.\n"
+                  "Without a STEP, all that were begun. The exit code is 0 when all pass, 1 when one does not.\n"
+                  "--junit FILE writes the results as JUnit XML. --preset as for run.", practice("check")),
+    "hint": Verb("hint STEP N", "the next hint of an exercise: ./course hint 04 1",
+                 "./course hint 04 1 2 shows the second again.", practice("hint")),
+    "watch": Verb("watch [STEP N]", "check an exercise with every save, until it passes",
+                  "Without one, the exercise that ./course next names. Ctrl-C ends it.", practice("watch")),
+    "solution": Verb("solution STEP N [--give-up]", "the solution, once an exercise has passed, and how yours differs from it",
+                     "--give-up shows it before.", practice("solution")),
+    "reset": Verb("reset STEP N", "begin an exercise anew; what you wrote is kept in work/kept",
+                  "Nothing is lost: the folder that it names holds your files.", practice("reset")),
+    "handout": Verb("handout FILE.tar.gz | FOLDER", "for teachers: the course without its solutions",
+                    "It holds what git has.", practice("handout")),
+    "report": Verb("report FOLDER", "for teachers: grade what a class has handed in",
+                   "FOLDER holds one for each learner, with their work/ in it. Their code is run: do that where you would run theirs.\n"
+                   "--csv FILE writes the table, --junit FOLDER a file for each learner.", practice("report")),
     "data": Verb("data [NAME]", "what data sets are found where; fetch one that is missing",
                  "NAME is fashion-mnist or mnist; it is put into data/NAME, its checksums verified.\n"
                  "--url BASE fetches the four files from there instead.", data),
@@ -262,11 +309,12 @@ VERBS = {
                   "edit              what a learner waits for after a change of one lesson\n"
                   "Without a NAME, all: three quarters of an hour. OMP_NUM_THREADS says how many threads (1).\n"
                   "--page writes docs/speed.md with what was measured last. --preset as for run.", bench),
-    "prove": Verb("prove [NAME...]", "what takes longer than a test may",
-                  "resume  a run killed at 200 places, from a random seed, ends as if it had not been; a minute\n"
-                  "fuzz    afl++ looks for ten minutes for a checkpoint that is answered with anything but an error\n"
-                  "lessons step 12 on the whole data set: the classifier's accuracy and time, the autoencoder's losses; three minutes\n"
-                  "Without a NAME, all. --preset as for run.", prove),
+    "prove": Verb("prove [--all | NAME...]", "what takes longer than a test may",
+                  "exercises  every starter fails, every solution passes (with the sanitizers, too), every wrong one is found out\n"
+                  "resume     a run killed at 200 places, from a random seed, ends as if it had not been; a minute\n"
+                  "fuzz       afl++ looks for ten minutes for a checkpoint that is answered with anything but an error\n"
+                  "lessons    step 12 on the whole data set: the classifier's accuracy and time, the autoencoder's losses; three minutes\n"
+                  "Without a NAME, or with --all, all of them. --preset as for run.", prove),
     "chain": Verb("chain carry STEP", "bring a change of one lesson's code into all those behind it",
                   "For authors: CONTRIBUTING.md tells when.\n\n"
                   "carry STEP  merges what is changed in STEP since the last commit into every later step. Where a step has\n"

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from coursetool import build, packages
+from coursetool import build, exercise_proof, packages
 from coursetool.bench import data_folder
 from coursetool.errors import CourseError
 from coursetool.shell import show
@@ -75,7 +75,7 @@ def lessons(root: Path, preset: str) -> int:
     return 1 if failures else 0
 
 
-PROOFS = {"resume": resume, "fuzz": fuzz, "lessons": lessons}
+PROOFS = {"exercises": exercise_proof.whole, "resume": resume, "fuzz": fuzz, "lessons": lessons}
 
 
 def main(root: Path, preset: str, names: list[str]) -> int:

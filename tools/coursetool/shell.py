@@ -49,9 +49,15 @@ def call(command: Sequence[str | Path], folder: Path | None = None,
 
 
 def run(command: Sequence[str | Path], folder: Path | None = None,
-        environment: Mapping[str, str] | None = None) -> None:
-    """As call(), but raises CommandFailed unless the command succeeds."""
-    code = call(command, folder, environment)
+        environment: Mapping[str, str] | None = None, quiet: bool = False) -> None:
+    """As call(), but raises CommandFailed unless the command succeeds; a quiet one is heard only then."""
+    if quiet:
+        show(command, folder, environment)
+        code, said = output(command, folder)
+        if code:
+            print(said, file=sys.stderr)
+    else:
+        code = call(command, folder, environment)
     if code:
         raise CommandFailed(f"this command failed with exit code {code}: {shlex.join(map(str, command))}", code)
 

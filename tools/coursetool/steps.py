@@ -1,10 +1,10 @@
 """The lessons: what every stepNN_name/step.toml says, checked, and the names a user may call them by."""
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from coursetool.errors import CourseError, UsageError
+from coursetool.manifest import Reader, read_manifest
 from coursetool.nearest import did_you_mean, either
 
 FOLDER = re.compile(r"step(\d\d)_([a-z0-9_]+)")
@@ -94,18 +94,9 @@ def load_step(folder: Path) -> Step:
     named = FOLDER.fullmatch(folder.name)
     if not named:
         raise CourseError(f"{folder.name}: a step's folder is named stepNN_words_in_lower_case, as in step04_train_loop")
-    file = folder / "step.toml"
-    where = f"{folder.name}/step.toml"
-    try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CourseError(f"{where} is missing; every step has one with its title, minutes and programs") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise CourseError(f"{where} cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise CourseError(f"{where} is not valid TOML: {error}") from None
     number = int(named[1])
-    return _step(_Reader(where, table), number, named[2], folder)
+    reader = read_manifest(folder / "step.toml", f"{folder.name}/step.toml", "every step has one with its title, minutes and programs")
+    return _step(reader, number, named[2], folder)
 
 
 def find_step(steps: list[Step], text: str) -> Step:
@@ -147,83 +138,7 @@ def nearest_steps(steps: list[Step], wanted: str) -> list[str]:
     return found[:3]
 
 
-class _Reader:
-    """Takes the values out of a table, checks each, and refuses what is left."""
-
-    def __init__(self, where: str, table: dict):
-        self.where, self.table, self.known = where, dict(table), []
-
-    def fail(self, message: str):
-        raise CourseError(f"{self.where}: {message}")
-
-    def take(self, key: str, kind: type, what: str, required: bool = True):
-        self.known.append(key)
-        if key not in self.table:
-            if required:
-                self.fail(f"'{key}' is missing; it is {what}")
-            return None
-        value = self.table.pop(key)
-        if not isinstance(value, kind) or isinstance(value, bool):
-            self.fail(f"'{key}' must be {what}, but it is {value!r}")
-        return value
-
-    def text(self, key: str, what: str, required: bool = True) -> str | None:
-        value = self.take(key, str, what, required)
-        if value is not None and not value.strip():
-            self.fail(f"'{key}' must be {what}, but it is empty")
-        return value
-
-    def positive(self, key: str, what: str, default: int | None = None) -> int:
-        value = self.take(key, int, what, required=default is None)
-        if value is None:
-            return default
-        if value <= 0:
-            self.fail(f"'{key}' must be {what}, but it is {value}")
-        return value
-
-    def amount(self, key: str) -> float:
-        what = "a positive number"
-        value = self.take(key, (int, float), what, required=False)
-        if value is not None and not value > 0:
-            self.fail(f"'{key}' must be {what}, but it is {value}")
-        return float(value or 0)
-
-    def texts(self, key: str, what: str) -> tuple[str, ...]:
-        values = self.take(key, list, what)
-        for value in values:
-            if not isinstance(value, str):
-                self.fail(f"'{key}' must be {what}, but it holds {value!r}")
-        return tuple(values)
-
-    def regex(self, key: str, groups: bool, required: bool = True) -> str | None:
-        pattern = self.text(key, "a regular expression", required)
-        if pattern is None:
-            return None
-        try:
-            compiled = re.compile(pattern)
-        except re.error as error:
-            self.fail(f"'{key}' = {pattern!r} is not a regular expression: {error}")
-        if groups and compiled.groups == 0:
-            self.fail(f"'{key}' = {pattern!r} has no group; put what may differ in (brackets)")
-        return pattern
-
-    def tables(self, key: str, name: str, required: bool = False) -> list["_Reader"]:
-        what = f"a list of tables, each begun by [[{name}]]"
-        values = self.take(key, list, what, required) or []
-        if required and not values:
-            self.fail(f"'{key}' must be {what}, but it is empty")
-        for value in values:
-            if not isinstance(value, dict):
-                self.fail(f"'{key}' must be {what}, but it holds {value!r}")
-        return [_Reader(f"{self.where}: [[{name}]] number {i}", value) for i, value in enumerate(values, start=1)]
-
-    def done(self):
-        for key in self.table:
-            self.fail(f"unknown key '{key}'{did_you_mean(key, self.known)}; "
-                      f"known: {', '.join(self.known)}")
-
-
-def _step(reader: _Reader, number: int, name: str, folder: Path) -> Step:
+def _step(reader: Reader, number: int, name: str, folder: Path) -> Step:
     has_budget = number > 0
     step = Step(
         number=number, name=name, folder=folder,
@@ -243,7 +158,7 @@ def _step(reader: _Reader, number: int, name: str, folder: Path) -> Step:
     return step
 
 
-def _program(reader: _Reader, number: int, folder: Path) -> Program:
+def _program(reader: Reader, number: int, folder: Path) -> Program:
     name = reader.text("name", "the program's name")
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         reader.fail(f"'name' must be of lower-case letters, digits and _, but it is '{name}'")
@@ -261,7 +176,7 @@ def _program(reader: _Reader, number: int, folder: Path) -> Program:
     return program
 
 
-def _tolerance(reader: _Reader) -> Tolerance:
+def _tolerance(reader: Reader) -> Tolerance:
     tolerance = Tolerance(reader.regex("pattern", groups=True), reader.amount("relative"), reader.amount("absolute"))
     reader.done()
     if not tolerance.relative and not tolerance.absolute:
@@ -269,13 +184,13 @@ def _tolerance(reader: _Reader) -> Tolerance:
     return tolerance
 
 
-def _mask(reader: _Reader) -> Mask:
+def _mask(reader: Reader) -> Mask:
     mask = Mask(reader.regex("pattern", groups=True))
     reader.done()
     return mask
 
 
-def _canonical_only(reader: _Reader) -> CanonicalOnly:
+def _canonical_only(reader: Reader) -> CanonicalOnly:
     lines = CanonicalOnly(reader.regex("from", groups=False), reader.regex("to", groups=False, required=False))
     reader.done()
     return lines

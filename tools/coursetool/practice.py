@@ -1,0 +1,294 @@
+"""The learner's verbs: check, hint, solution, reset, watch, next."""
+import difflib
+import re
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+from coursetool import build as cmake
+from coursetool import grading, packages
+from coursetool.errors import CourseError, UsageError
+from coursetool.exercises import KINDS, Exercise, find_exercise, find_exercises, load_exercises
+from coursetool.grading import CRASHED, ENDLESS, NOT_COMPILED, PASSED, Grade
+from coursetool.shell import paint
+from coursetool.steps import Step, load_steps
+from coursetool.workbench import Workbench
+
+WIDTH = 100
+
+
+def take_flag(words: list[str], flag: str, value: bool = False) -> tuple[str | None, list[str]]:
+    """A flag's value ("" for one without), or None where it is not there; and the other words."""
+    rest, found, words = [], None, iter(words)
+    for word in words:
+        if word == flag:
+            found = next(words, None) if value else ""
+            if found is None:
+                raise UsageError(f"{flag} needs a file, as in {flag} grades.xml")
+        elif value and word.startswith(f"{flag}="):
+            found = word.partition("=")[2]
+        else:
+            rest.append(word)
+    return found, rest
+
+
+def check(root: Path, preset: str, words: list[str]) -> int:
+    """Grades the exercises of a step, one of them, or all that were begun."""
+    file, words = take_flag(words, "--junit", value=True)
+    steps, bench = load_steps(root), Workbench.open(root)
+    if words:
+        exercises = find_exercises(steps, words, "check")
+    else:
+        exercises = [exercise for exercise in load_exercises(steps) if bench.begun(exercise)]
+        if not exercises:
+            raise UsageError("no exercise is begun yet; ./course next lays out the first, ./course check 02 1 any other")
+    for exercise in exercises:
+        if bench.lay_out(exercise):
+            print(f"{paint('begun', '33')}  exercise {exercise.label}, {exercise.title}\n"
+                  f"       the task   {_shown(exercise.task, root)}\n"
+                  + "".join(f"       your file  {_shown(bench.folder(exercise) / name, root)}\n" for name in exercise.files))
+    grades = grade(root, preset, bench, exercises)
+    for one in grades:
+        print(report(one, bench, root))
+    if file is not None:
+        Path(file).write_text(grading.junit(grades), encoding="utf-8")
+    failed = [one.exercise for one in grades if not one.passed]
+    if len(grades) > 1:
+        print(f"{len(grades) - len(failed)} of {len(grades)} exercises pass")
+    print(paint(f"→ {_afterwards(failed, grades, bench)}", "1"))
+    return 1 if failed else 0
+
+
+def grade(root: Path, preset: str, bench: Workbench, exercises: list[Exercise]) -> list[Grade]:
+    """Builds and runs the checks of the learner's files, and keeps which of them passed."""
+    packages.install(("build",))
+    cmake.configure(root, preset)
+    folder = cmake.folder(root, preset)
+    failed = grading.build(folder, [exercise.target for exercise in exercises], root)
+    grades = []
+    for exercise in exercises:
+        before = bench.digest(exercise)
+        if exercise.target in failed:
+            grades.append(Grade(exercise, NOT_COMPILED, detail=failed[exercise.target]))
+        else:
+            grades.append(grading.run(exercise, folder / "exercises" / exercise.target))
+        if grades[-1].passed:
+            bench.of(exercise).passed = before
+    bench.save()
+    return grades
+
+
+def report(one: Grade, bench: Workbench, root: Path) -> str:
+    """A grade as it is shown to the learner: what passed; of what did not, what was expected, what was found, and which hint helps."""
+    exercise = one.exercise
+    head = f"{paint(exercise.label, '1')}  {paint(exercise.title, '1')}"
+    lines = [f"{head}  {paint('passed', '32') if one.passed else paint(one.status, '31')}"]
+    for test in one.checks:
+        ok = not test.failures
+        lines.append(f"  {paint('✓', '32') if ok else paint('✗', '31')} {sentence(test.name)}")
+        if test.name == one.first_failed:
+            lines += [f"      {line}" for line in _failure(test.failures[0])]
+    if one.status == NOT_COMPILED:
+        lines += [f"  {line}" for line in one.detail.splitlines()]
+    elif one.status == CRASHED:
+        lines.append(f"  ✗ {sentence(one.detail) if one.detail else 'before the first check'}: the program came to a sudden end. An empty Module or "
+                     "Tensor, or an index too far?")
+    elif one.status == ENDLESS:
+        lines.append(f"  ✗ {sentence(one.detail)}: no end after {one.seconds:g} s. A loop that never gets to its end?")
+    number = helping_hint(one)
+    if number:
+        seen = bench.of(exercise).hints
+        lines.append(f"  hint {number} of {len(exercise.hints)} is about this: "
+                     + (f"./course hint {exercise.label} {number}" if number <= seen else f"./course hint {exercise.label}"))
+    return "\n".join(lines) + "\n"
+
+
+def helping_hint(one: Grade) -> int:
+    """The number of the first hint that is written for what failed; 0 when all passed."""
+    if one.passed or one.status == NOT_COMPILED:
+        return 0
+    named = one.first_failed
+    return next((number for number, hint in enumerate(one.exercise.hints, start=1) if named in hint.helps), 1)
+
+
+def _failure(failure: grading.Failure) -> list[str]:
+    told = grading.told(failure.message)
+    lines = textwrap.wrap(told.more, WIDTH - 10) if told.more and "\n" not in told.more else told.more.splitlines()
+    if told.what:
+        lines.append(paint(f"{told.what}   ({failure.file}:{failure.line})", "2"))
+    if told.expected:
+        lines += [f"expected  {told.expected}", f"found     {told.found}"]
+    return lines
+
+
+def sentence(name: str) -> str:
+    """`Batches.TheLastOneIsShort` as words: the last one is short."""
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name.rpartition(".")[2])
+    return " ".join(word if word.isupper() and len(word) > 1 else word.lower() for word in words)
+
+
+def _afterwards(failed: list[Exercise], grades: list[Grade], bench: Workbench) -> str:
+    if failed:
+        first = failed[0]
+        return f"change {_shown(bench.folder(first) / first.files[0], bench.root)}, then ./course check {first.label}"
+    last = grades[-1].exercise
+    return f"./course next   (and how else it can be done: ./course solution {last.label})"
+
+
+def hint(root: Path, words: list[str]) -> int:
+    """Shows the next hint of an exercise, or the one of that number again."""
+    steps, bench = load_steps(root), Workbench.open(root)
+    number = words[2] if len(words) == 3 else None
+    exercise = find_exercise(steps, words[:2], "hint")
+    progress, many = bench.of(exercise), len(exercise.hints)
+    if number is not None:
+        if not number.isdigit() or not 1 <= int(number) <= progress.hints:
+            have = f"you have seen {progress.hints}" if progress.hints else "you have seen none of them"
+            raise UsageError(f"hint '{number}' of exercise {exercise.label} cannot be shown: it has {many} hints, and {have}; "
+                             f"./course hint {exercise.label} shows the next")
+        shown = int(number)
+    else:
+        shown = min(progress.hints + 1, many)
+        if progress.hints == many:
+            print(f"You have seen all {many} hints; this is the last one again.\n")
+        progress.hints = shown
+        bench.save()
+    print(f"{paint(f'{exercise.label}  {exercise.title}', '1')}  hint {shown} of {many}\n")
+    print(exercise.hints[shown - 1].text)
+    after = f"./course hint {exercise.label}" if shown < many else f"./course solution {exercise.label} --give-up"
+    print(paint(f"\n→ ./course check {exercise.label}   (still stuck: {after})", "1"))
+    return 0
+
+
+def solution(root: Path, words: list[str]) -> int:
+    """Shows the solution to those who have passed, or have given up."""
+    give_up, words = take_flag(words, "--give-up")
+    steps, bench = load_steps(root), Workbench.open(root)
+    exercise = find_exercise(steps, words, "solution")
+    if not exercise.solution.is_dir():
+        raise CourseError(f"this course was handed out without its solutions; ask your teacher for that of exercise {exercise.label}")
+    progress = bench.of(exercise)
+    if not (bench.passes(exercise) or progress.passed or progress.gave_up or give_up is not None):
+        left = len(exercise.hints) - progress.hints
+        raise CourseError(f"exercise {exercise.label} has not passed yet" + (f", and {left} of its hints are unseen" if left else "")
+                          + f"; ./course solution {exercise.label} --give-up shows the solution all the same")
+    if not progress.passed:
+        progress.gave_up = True
+        bench.save()
+    for name in exercise.files:
+        mine, theirs = bench.folder(exercise) / name, exercise.solution / name
+        print(paint(f"── {name} " + "─" * max(0, WIDTH - 4 - len(name)), "2"))
+        print(theirs.read_text(encoding="utf-8"), end="")
+        if mine.is_file():
+            lines = list(difflib.unified_diff(mine.read_text(encoding="utf-8", errors="replace").splitlines(),
+                                              theirs.read_text(encoding="utf-8").splitlines(), f"yours: {_shown(mine, root)}", "solution", lineterm="", n=1))
+            if lines:
+                print(paint(f"── how it differs from yours " + "─" * (WIDTH - 28), "2"))
+                print("\n".join(lines))
+    print(paint("\n→ ./course next", "1"))
+    return 0
+
+
+def reset(root: Path, words: list[str]) -> int:
+    """Begins an exercise anew; what was written is kept beside."""
+    steps, bench = load_steps(root), Workbench.open(root)
+    exercise = find_exercise(steps, words, "reset")
+    kept = bench.set_aside(exercise)
+    bench.lay_out(exercise)
+    bench.of(exercise).passed = ""
+    bench.save()
+    print(f"exercise {exercise.label} stands at its beginning again" + (f"; your work is kept in {_shown(kept, root)}" if kept else ""))
+    print(paint(f"→ ./course check {exercise.label}", "1"))
+    return 0
+
+
+def watch(root: Path, preset: str, words: list[str]) -> int:
+    """Checks an exercise whenever one of its files is saved, until it passes."""
+    steps, bench = load_steps(root), Workbench.open(root)
+    if words:
+        exercise = find_exercise(steps, words, "watch")
+    else:
+        exercise = upcoming(load_exercises(steps), bench)
+        if exercise is None:
+            print("every exercise passes: there is nothing left to watch")
+            return 0
+    bench.lay_out(exercise)
+    files = [bench.folder(exercise) / name for name in exercise.files]
+    while True:
+        before = _stamps(files)
+        if sys.stdout.isatty():
+            print("\033[2J\033[H", end="")
+        code = check(root, preset, exercise.label.split())
+        if code == 0:
+            return 0
+        print(f"\nwatching {', '.join(_shown(file, root) for file in files)}; Ctrl-C ends it", flush=True)
+        while _stamps(files) == before:
+            time.sleep(0.3)
+
+
+def _stamps(files: list[Path]) -> list[tuple[int, int] | None]:
+    stamps = []
+    for file in files:
+        try:
+            stat = file.stat()
+            stamps.append((stat.st_mtime_ns, stat.st_size))
+        except OSError:
+            stamps.append(None)  # an editor is replacing it
+    return stamps
+
+
+def upcoming(exercises: list[Exercise], bench: Workbench) -> Exercise | None:
+    """The first that has not passed and was not given up."""
+    return next((one for one in exercises if not bench.of(one).passed and not bench.of(one).gave_up), None)
+
+
+def next_one(root: Path, words: list[str]) -> int:
+    """Says what comes next, and lays it out."""
+    if words:
+        raise UsageError(f"./course next takes nothing, not '{words[0]}'")
+    steps, bench = load_steps(root), Workbench.open(root)
+    exercises = load_exercises(steps)
+    exercise = upcoming(exercises, bench)
+    if exercise is None:
+        print(f"All {len(exercises)} exercises are done. docs/own_project.md leads on to a project of your own.")
+        return 0
+    step = exercise.step
+    at = steps.index(step)
+    if exercise.number == 1:
+        print(f"{paint(f'Step {step.label}: {step.title}', '1')}  ({step.minutes} minutes)\n")
+        print(f"  read  {step.folder.name}/README.md\n  run   ./course run {step.label}")
+        if at > 0:
+            print(f"  diff  ./course diff {steps[at - 1].label} {step.label}")
+        print()
+    bench.lay_out(exercise)
+    print(task(exercise, bench))
+    return 0
+
+
+def task(exercise: Exercise, bench: Workbench) -> str:
+    """The task of an exercise as text, with the commands that go with it."""
+    count = len(list(exercise.folder.parent.glob("[0-9]_*")))
+    lines = [paint(f"Exercise {exercise.label}: {exercise.title}", "1") + f"  ({KINDS[exercise.kind]}, {exercise.minutes} minutes, "
+             f"{exercise.number} of {count})", ""]
+    text = re.sub(r"<!--.*?-->\n?", "", exercise.task.read_text(encoding="utf-8"), flags=re.DOTALL)
+    lines += text.partition("\n")[2].strip().splitlines()
+    lines += ["", *(f"  your file   {_shown(bench.folder(exercise) / name, bench.root)}" for name in exercise.files),
+              f"  check it    ./course check {exercise.label}     or, with every save: ./course watch {exercise.label}",
+              f"  stuck?      ./course hint {exercise.label}"]
+    return "\n".join(lines)
+
+
+def progress_line(step: Step, exercises: list[Exercise], bench: Workbench) -> str:
+    """The exercises of a step in a few signs: passed, begun, given up, not begun."""
+    if not exercises:
+        return ""
+    passed = sum(bool(bench.of(one).passed) for one in exercises)
+    signs = {True: paint("✓", "32")}
+    marks = " ".join(signs.get(bool(bench.of(one).passed)) or ("s" if bench.of(one).gave_up else "…" if bench.begun(one) else "·") for one in exercises)
+    return f"exercises {marks}  {passed} of {len(exercises)}"
+
+
+def _shown(path: Path, root: Path) -> str:
+    """A path as it can be typed in the course's folder."""
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

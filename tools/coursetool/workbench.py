@@ -1,0 +1,105 @@
+"""The learner's own folder, work/: starters laid out, what was passed and which hints were seen, work kept when it is reset."""
+import hashlib
+import json
+import os
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from coursetool.errors import CourseError
+from coursetool.exercises import Exercise
+
+
+@dataclass
+class Progress:
+    """What is known of one exercise."""
+
+    hints: int = 0          # how many were shown
+    passed: str = ""        # the digest of the files that passed
+    gave_up: bool = False   # the solution was shown before it was passed
+
+
+@dataclass
+class Workbench:
+    """work/ of a checkout. Git ignores it, and no update of the course writes into it."""
+
+    root: Path
+    table: dict[str, Progress] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, root: Path) -> "Workbench":
+        bench = cls(root)
+        try:
+            kept = json.loads(bench.file.read_text(encoding="utf-8"))
+            bench.table = {name: Progress(int(one["hints"]), str(one["passed"]), bool(one["gave_up"])) for name, one in kept.items()}
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CourseError(f"work/progress.json cannot be read ({error}); remove it, and check your exercises again: "
+                              "it holds nothing else than what was passed") from None
+        return bench
+
+    @property
+    def file(self) -> Path:
+        return self.root / "work" / "progress.json"
+
+    def folder(self, exercise: Exercise) -> Path:
+        """Where the learner writes."""
+        return self.root / "work" / f"step{exercise.step.label}" / exercise.folder.name
+
+    def of(self, exercise: Exercise) -> Progress:
+        return self.table.setdefault(f"{exercise.step.folder.name}/{exercise.folder.name}", Progress())
+
+    def save(self) -> None:
+        """Writes what is known, whole or not at all."""
+        self.file.parent.mkdir(exist_ok=True)
+        draft = self.file.with_suffix(".draft")
+        kept = {name: vars(one) for name, one in sorted(self.table.items()) if one != Progress()}
+        draft.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        os.replace(draft, self.file)
+
+    def begun(self, exercise: Exercise) -> bool:
+        return all((self.folder(exercise) / file).is_file() for file in exercise.files)
+
+    def lay_out(self, exercise: Exercise) -> bool:
+        """Copies the starter where the learner has no file yet; True if there was one to copy."""
+        new = False
+        for file in exercise.files:
+            mine = self.folder(exercise) / file
+            if not mine.exists():
+                mine.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(exercise.starter / file, mine)
+                new = True
+        return new
+
+    def digest(self, exercise: Exercise) -> str:
+        """Of the learner's files, as they are now."""
+        return digest([self.folder(exercise) / file for file in exercise.files]) if self.begun(exercise) else ""
+
+    def passes(self, exercise: Exercise) -> bool:
+        """Did it pass as it is now?"""
+        return bool(self.of(exercise).passed) and self.of(exercise).passed == self.digest(exercise)
+
+    def set_aside(self, exercise: Exercise) -> Path | None:
+        """Moves the learner's work out of the way; where it is kept, or None where there was none."""
+        folder = self.folder(exercise)
+        if not folder.exists():
+            return None
+        name = f"step{exercise.step.label}_{exercise.folder.name}_{time.strftime('%Y-%m-%d_%H-%M-%S')}"
+        kept, count = self.root / "work" / "kept" / name, 1
+        while kept.exists():
+            count += 1
+            kept = kept.with_name(f"{name}_{count}")
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(folder, kept)
+        return kept
+
+
+def digest(files: list[Path]) -> str:
+    """One hash of the files' names and contents."""
+    sum = hashlib.sha256()
+    for file in files:
+        content = file.read_bytes()
+        sum.update(f"{file.name} {len(content)}\n".encode() + content)
+    return sum.hexdigest()[:16]
