@@ -1,0 +1,21 @@
+// f_theta, and how good it is: accuracy and loss.
+#pragma once
+
+#include <torch/torch.h>
+
+/// Scores of a batch: pixels [N, P] float, weight [C, P], bias [C] -> [N, C].
+inline torch::Tensor scores_of(const torch::Tensor& pixels, const torch::Tensor& weight,
+                               const torch::Tensor& bias) {
+  return pixels.matmul(weight.t()) + bias;
+}
+
+/// The share of rows of scores [N, C] whose highest stands at the label, [N] int64: 0 to 1.
+inline double accuracy_of(const torch::Tensor& scores, const torch::Tensor& labels) {
+  return (scores.argmax(1) == labels).to(torch::kFloat64).mean().item<double>();
+}
+
+/// The mean of -log(softmax(scores)[label]) over scores [N, C] and labels [N] int64.
+inline double loss_of(const torch::Tensor& scores, const torch::Tensor& labels) {
+  const torch::Tensor of_label = scores.gather(1, labels.unsqueeze(1)).squeeze(1);
+  return (torch::logsumexp(scores, 1) - of_label).mean().item<double>();
+}
