@@ -1,0 +1,20 @@
+// Which samples are trained on and which are held out, with three mistakes.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+
+#include "data/permutation.h"
+
+struct Split {
+  torch::Tensor train;       // [n - held_out] int64, in the order of this epoch
+  torch::Tensor validation;  // [held_out] int64, the same ones in every epoch, in ascending order
+};
+
+/// Divides n samples for an epoch: a function of its arguments alone.
+inline Split split(uint64_t seed, int64_t epoch, int64_t n, int64_t held_out) {
+  const torch::Tensor order = course::permutation(seed, epoch, n);
+  const torch::Tensor other = course::permutation(seed + 1, epoch, n);
+  return {order.slice(0, held_out), other.slice(0, 0, held_out)};
+}
