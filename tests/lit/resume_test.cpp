@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <sstream>
 
 #include "../common/temporary_folder.h"
 #include "lit/callbacks/early_stopping.h"
@@ -198,35 +199,6 @@ std::string difference(const course::Value& a, const course::Value& b, const std
   return "";
 }
 
-// Runs it in a process of its own, which kills itself behind that batch; or in the middle of
-// writing that checkpoint.
-void run_until_killed(const fs::path& folder, Setup setup, int64_t batch, bool mid_write) {
-  const pid_t child = fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    int64_t count = 0;
-    at::set_num_threads(1);
-    setup.after_batch = [&] {
-      if (++count != batch) return;
-      if (!mid_write) raise(SIGKILL);
-      // The next file that grows beyond this ends the process in the middle of write().
-      const rlimit limit{8000, 8000}, none{0, 0};
-      setrlimit(RLIMIT_CORE, &none);
-      setrlimit(RLIMIT_FSIZE, &limit);
-      signal(SIGXFSZ, SIG_DFL);
-    };
-    try {
-      run(folder, setup, /*resume=*/false);
-    } catch (const std::exception& error) {
-      std::fprintf(stderr, "%s\n", error.what());
-    }
-    _exit(1);  // it was to die before
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == (mid_write ? SIGXFSZ : SIGKILL)) << status;
-}
-
 struct Point {
   std::string name;
   Setup setup;
@@ -262,6 +234,55 @@ std::vector<Point> points_to_die_at(unsigned seed, int count) {
   return points;
 }
 
+// Runs until it kills this process, behind that batch; or in the middle of writing that checkpoint.
+void run_until_killed(const fs::path& folder, const Point& point) {
+  int64_t count = 0;
+  at::set_num_threads(1);
+  Setup setup = point.setup;
+  setup.after_batch = [&] {
+    if (++count != point.batch) return;
+    if (!point.mid_write) raise(SIGKILL);
+    // The next file that grows beyond this ends the process in the middle of write().
+    const rlimit limit{8000, 8000}, none{0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+    setrlimit(RLIMIT_FSIZE, &limit);
+    signal(SIGXFSZ, SIG_DFL);
+  };
+  run(folder, setup, /*resume=*/false);
+}
+
+// The same in a program of its own, which is this one once more: a forked child of a process that
+// has used autograd must not use it (libtorch 2 refuses).
+void run_elsewhere_until_killed(const fs::path& folder, unsigned seed, int count, int number) {
+  const std::string where = folder.string(), which = fmt::format("{} {} {}", seed, count, number);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    setenv("COURSE_KILLED_FOLDER", where.c_str(), 1);
+    setenv("COURSE_KILLED_POINT", which.c_str(), 1);
+    execl("/proc/self/exe", "lit_tests", "--gtest_also_run_disabled_tests", "--gtest_brief=1",
+          "--gtest_filter=Resumed.DISABLED_UntilItIsKilled", nullptr);
+    _exit(127);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  const bool mid_write = points_to_die_at(seed, count)[number].mid_write;
+  ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == (mid_write ? SIGXFSZ : SIGKILL)) << status;
+}
+
+TEST_F(Resumed, DISABLED_UntilItIsKilled) {
+  const char* const folder = std::getenv("COURSE_KILLED_FOLDER");
+  const char* const which = std::getenv("COURSE_KILLED_POINT");
+  if (folder == nullptr || which == nullptr) GTEST_SKIP() << "it is a part of the next test";
+  std::istringstream words(which);
+  unsigned seed = 0;
+  int count = 0, number = 0;
+  words >> seed >> count >> number;
+  fs::remove_all(folder_);  // this one's own, which nobody will remove afterwards
+  run_until_killed(folder, points_to_die_at(seed, count).at(number));
+  FAIL() << "it was to die before";
+}
+
 TEST_F(Resumed, AKilledRunEndsAsIfItHadNotBeen) {
   // Twenty, always the same ones; `./course prove resume` draws others.
   const char* const given_seed = std::getenv("COURSE_PROVE_SEED");
@@ -274,7 +295,7 @@ TEST_F(Resumed, AKilledRunEndsAsIfItHadNotBeen) {
     SCOPED_TRACE(point.name);
     const fs::path straight = folder_ / ("straight" + std::to_string(number));
     const fs::path killed = folder_ / ("killed" + std::to_string(number++));
-    run_until_killed(killed, point.setup, point.batch, point.mid_write);
+    run_elsewhere_until_killed(killed, seed, count, number - 1);
     std::vector<MemoryLogger::Row> rows, rest;
     const course::Dict expected = run(straight, point.setup, false, &rows);
     ASSERT_TRUE(fs::exists(killed / "last/last.ckpt"));

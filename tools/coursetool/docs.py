@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from coursetool import canonical, changes, expected, shape
+from coursetool import canonical, changes, exercises, expected, shape
 from coursetool.compare import Rules, compare
 from coursetool.console import Command, NoData, NotBuilt, Options, Runner, parse_block, parse_options
 from coursetool.errors import CourseError, UsageError
@@ -179,6 +179,10 @@ class _Drawn:
     def _summary(self, part: Generated) -> list[str] | None:
         if part.directive.name == "ladder":
             lines, what = ladder(self.course.steps, self.folder), "the ladder of lessons"
+        elif part.directive.name == "exercises":
+            if self.step is None:
+                raise CourseError("<!-- exercises --> belongs into the page of a step")
+            lines, what = exercises.table(self.step), f"the table of {self.step.folder.name}'s exercises"
         else:
             before = self.course.before(self.step) if self.step else None
             if before is None:

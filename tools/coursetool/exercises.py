@@ -176,6 +176,20 @@ def _hint(reader: Reader) -> Hint:
     return hint
 
 
+def table(step: Step) -> list[str]:
+    """The lines about a step's exercises for its page."""
+    own = of_step(step)
+    if not own:
+        raise CourseError(f"{step.folder.name} has no exercises")
+    return [
+        f"Graded ones: `./course check {step.label} 1` lays the first out in `work/`, which is yours, and says afterwards what was expected and",
+        f"what was found; `./course hint {step.label} 1` helps.",
+        "",
+        "| | exercise | kind | minutes |",
+        "| ---: | --- | --- | ---: |",
+        *(f"| {one.number} | [{one.title}](exercises/{one.folder.name}/TASK.md) | {KINDS[one.kind]} | {one.minutes} |" for one in own)]
+
+
 def find_exercises(steps: list[Step], words: list[str], verb: str) -> list[Exercise]:
     """Those that a user means by `04` (all of that step) or `04 2`."""
     if not 1 <= len(words) <= 2:

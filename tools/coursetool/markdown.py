@@ -7,12 +7,12 @@ from coursetool.nearest import edit_distance
 from coursetool.report import LineError
 
 _COMMENT = re.compile(r"\s*<!--\s*(.*?)\s*-->\s*")
-_DIRECTIVE = re.compile(r"(?:(code|expected|not run|typed):\s*(.*)|(run)(?:\s+(.*))?|(changes|ladder|end))")
+_DIRECTIVE = re.compile(r"(?:(code|expected|not run|typed):\s*(.*)|(run)(?:\s+(.*))?|(changes|ladder|exercises|end))")
 _FENCE = re.compile(r"(\s*)(`{3,}|~{3,})\s*([^`]*?)\s*")
 _LINK = re.compile(r"\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)|^\s*\[[^\]^]+\]:\s*<?(\S+?)>?\s*$"
                    r"|<(?:a|img)\b[^>]*?\b(?:href|src)=\"([^\"]+)\"")
 _CODE_SPAN = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
-GENERATED = ("changes", "ladder")
+GENERATED = ("changes", "ladder", "exercises")
 _FORMS = {
     "code": "code: file#region",
     "expected": "expected: main.txt",
@@ -21,6 +21,7 @@ _FORMS = {
     "run": "run",
     "changes": "changes",
     "ladder": "ladder",
+    "exercises": "exercises",
     "end": "end",
 }
 
@@ -29,7 +30,7 @@ _FORMS = {
 class Directive:
     """A comment that says where the block below it comes from."""
 
-    name: str      # code, expected, run, not run, typed, changes, ladder
+    name: str      # code, expected, run, not run, typed, changes, ladder, exercises
     argument: str
     line: int      # from 1
 
@@ -49,7 +50,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Generated:
-    """What stands between `<!-- changes -->` (or ladder) and `<!-- end -->`."""
+    """What stands between `<!-- changes -->` (or ladder, exercises) and `<!-- end -->`."""
 
     directive: Directive
     end: int                     # line of the end marker

@@ -33,7 +33,7 @@ class Keep : public ::testing::Test {
   }
   static std::string refusal(const Weights& weights, torch::nn::Module& model) {
     try {
-      load(weights, model);
+      load_weights(weights, model);
     } catch (const std::runtime_error& error) {
       return error.what();
     } catch (const std::exception&) {
@@ -47,7 +47,7 @@ class Keep : public ::testing::Test {
 
 TEST_F(Keep, WhatWasSavedCanBeLoaded) {
   const torch::nn::Linear model(3, 2);
-  save(path_, model->named_parameters());
+  save_weights(path_, model->named_parameters());
   EXPECT_THAT(files(), ElementsAre("best.pt"));
   if (!fs::exists(path_)) return;
   std::vector<torch::Tensor> tensors;
@@ -58,7 +58,7 @@ TEST_F(Keep, WhatWasSavedCanBeLoaded) {
 
 TEST_F(Keep, AFailedSaveLeavesTheOldFile) {
   std::ofstream(path_) << "the checkpoint of an hour ago";
-  EXPECT_ANY_THROW(save(path_, broken())) << "Writing failed, and that must be told";
+  EXPECT_ANY_THROW(save_weights(path_, broken())) << "Writing failed, and that must be told";
   std::ostringstream text;
   text << std::ifstream(path_).rdbuf();
   EXPECT_EQ(text.str(), "the checkpoint of an hour ago")
@@ -66,7 +66,7 @@ TEST_F(Keep, AFailedSaveLeavesTheOldFile) {
 }
 
 TEST_F(Keep, NothingElseIsLeft) {
-  EXPECT_ANY_THROW(save(path_, broken()));
+  EXPECT_ANY_THROW(save_weights(path_, broken()));
   EXPECT_THAT(files(), ElementsAre()) << "What is in the folder after a save that failed";
 }
 

@@ -30,7 +30,7 @@ TEST(Patience, AnImprovementBeginsAnew) {
 TEST(Patience, SmallImprovementsDoNotCount) {
   EXPECT_EQ(ends_after({2, 0.125, Mode::min}, {0.5, 0.45, 0.4, 0.2}), 3)
       << "Patience 2, min_delta 0.125, losses 0.5, 0.45, 0.4, 0.2";
-  EXPECT_EQ(ends_after({2, 0.125, Mode::min}, {0.5, 0.45, 0.36, 0.35, 0.34}), 4)
+  EXPECT_EQ(ends_after({2, 0.125, Mode::min}, {0.5, 0.45, 0.36, 0.35, 0.34}), 5)
       << "0.36 is better than 0.5 by more than 0.125, and begins the count anew; losses 0.5, 0.45, "
          "0.36, 0.35, 0.34";
 }

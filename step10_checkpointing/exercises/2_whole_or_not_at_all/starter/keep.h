@@ -24,14 +24,14 @@ inline void write_weights(const std::filesystem::path& path, const Weights& weig
 
 /// Makes `path` the file of these weights, in one step.
 /// @throws whatever write_weights throws; then path is what it was, and nothing is left beside it
-inline void save(const std::filesystem::path& path, const Weights& weights) {
+inline void save_weights(const std::filesystem::path& path, const Weights& weights) {
   (void)path, (void)weights;  // TODO(1)
 }
 
 /// Copies the weights into the model's parameters.
 /// @throws std::runtime_error with the name of a parameter that is missing, too much or of another
 /// shape; then the model is as it was
-inline void load(const Weights& weights, torch::nn::Module& model) {
+inline void load_weights(const Weights& weights, torch::nn::Module& model) {
   const torch::NoGradGuard no_grad;
   for (auto& parameter : model.named_parameters()) {
     parameter.value().copy_(weights[parameter.key()]);  // TODO(2), TODO(3)
