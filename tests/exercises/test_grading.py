@@ -24,7 +24,7 @@ class Messages(unittest.TestCase):
     def test_near(self):
         self.assertEqual(grading.told("The difference between f(1) and 0.5 is 0.25, which exceeds 1e-6, where\nf(1) evaluates to 0.25,\n"
                                       "0.5 evaluates to 0.5, and\n1e-6 evaluates to 9.9999999999999995e-07.\nHalf\n"),
-                         Told("f(1)", "0.5, or closer to it than 9.9999999999999995e-07", "0.25", "Half"))
+                         Told("f(1)", "0.5 (±1e-06)", "0.25", "Half"))
 
     def test_comparisons_and_exceptions(self):
         self.assertEqual(grading.told("Expected: (a) < (b), actual: 3 vs 2"), Told("a", "< 2", "3"))
@@ -33,8 +33,11 @@ class Messages(unittest.TestCase):
         self.assertEqual(grading.told('C++ exception with description "it is empty\nException raised from get at a.h:1\nframe #0" thrown in the test body.'),
                          Told("", "no exception", "it is empty"))
 
+    def test_numbers_are_as_short_as_they_can_be_read(self):
+        self.assertEqual(grading.told("Value of: x\nExpected: is near 0.80000000000000004\n  Actual: 1.0000000000000001e-09").found, "1e-09")
+
     def test_the_rest_stays_as_it_is(self):
-        self.assertEqual(grading.told("Failed\nfind() throws: no\n"), Told("find() throws: no"))
+        self.assertEqual(grading.told("Failed\nfind() throws: no\n"), Told("", more="find() throws: no"))
 
     def test_names_as_sentences(self):
         self.assertEqual(sentence("Batches.TheLastOneIsShort"), "the last one is short")

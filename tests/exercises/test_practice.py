@@ -8,7 +8,7 @@ from coursetool import practice
 from coursetool.exercises import load_exercises
 from coursetool.steps import load_steps
 from coursetool.workbench import Workbench
-from tests.exercises.house import House
+from tests.exercises.house import EXERCISE, House
 
 
 class Practice(House):
@@ -18,18 +18,31 @@ class Practice(House):
     def mine(self) -> str:
         return (self.root / "work/step00/1_add/answer.h").read_text(encoding="utf-8")
 
-    def test_the_first_check_lays_out_the_starter_and_fails(self):
+    def test_the_first_check_lays_out_the_starter_and_shows_the_task(self):
         code, told = self.check("00", "1")
         self.assertEqual(code, 1)
         self.assertEqual(self.mine(), "// TODO(1)\n")
-        self.assertIn("your file  work/step00/1_add/answer.h", told)
-        self.assertIn("00 1  Add two numbers  failed\n  ✗ is the sum\n      One and two\n      sum(1, 2)   (check.cpp:7)\n"
-                      "      expected  3\n      found     -1\n  ✗ of nothing\n  hint 2 of 3 is about this: ./course hint 00 1\n", told)
-        self.assertTrue(told.endswith("→ change work/step00/1_add/answer.h, then ./course check 00 1\n"))
+        self.assertIn("Exercise 00 1: Add two numbers  (fill in, 5 minutes, 1 of 1)\n\nWrite the sum of `answer.h`.\n", told)
+        self.assertTrue(told.endswith("→ write in work/step00/1_add/answer.h, then ./course check 00 1\n"))
+
+    def test_what_was_expected_what_was_found_and_which_hint_helps(self):
+        self.answer("// nothing yet")
+        code, told = self.check("00", "1")
+        self.assertEqual(code, 1)
+        self.assertEqual(told, "00 1  Add two numbers  failed\n  ✗ is the sum\n      One and two\n      sum(1, 2)\n"
+                         "      expected  3\n      found     -1\n  ✗ of nothing\n"
+                         "  (what the first ✗ is about stands below it; the others follow when it is mended)\n"
+                         "  hint 2 of 3 is about this: ./course hint 00 1 2\n\n"
+                         "→ change work/step00/1_add/answer.h, then ./course check 00 1\n")
+
+    def test_of_predictions_every_answer_is_judged(self):
+        self.exercise("1_add", EXERCISE.replace('"fill"', '"predict"'))
+        self.answer("// nothing yet")
+        self.assertIn("found     -1\n  ✗ of nothing\n      sum(0, 0)\n      expected  is equal to 0\n      found     9\n  hint", self.check("00", "1")[1])
 
     def test_the_hint_is_that_of_what_fails_first(self):
         self.answer("SUM")
-        self.assertIn("  ✓ is the sum\n  ✗ of nothing\n      sum(0, 0)   (check.cpp:7)\n      expected  is equal to 0\n      found     9\n"
+        self.assertIn("  ✓ is the sum\n  ✗ of nothing\n      sum(0, 0)\n      expected  is equal to 0\n      found     9\n"
                       "  hint 1 of 3 is about this", self.check("00", "1")[1])
 
     def test_what_was_written_is_never_overwritten(self):
@@ -60,24 +73,29 @@ class Practice(House):
         self.answer("SUM ZERO")
         code, told = self.check("00")
         self.assertEqual(code, 1)
-        self.assertIn("1 of 2 exercises pass\n→ change work/step00/2_more/answer.h, then ./course check 00 2", told)
+        self.assertIn("00 2  Add two numbers  not begun\n  laid out in work/step00/2_more; ./course next 00 2 shows the task\n", told)
+        self.assertIn("1 of 2 exercises pass\n→ write in work/step00/2_more/answer.h, then ./course check 00 2", told)
         self.answer("SUM ZERO", "2_more")
         self.assertEqual(self.check()[0], 0)
 
     def test_junit(self):
+        self.answer("// nothing yet")
         self.check("00", "1", "--junit", str(self.root / "grades.xml"))
         self.assertEqual(xml.parse(self.root / "grades.xml").getroot().get("failures"), "2")
         self.refused("--junit needs a file", practice.check, "release", ["00", "--junit"], exit_code=2)
 
     def test_hints_come_one_by_one(self):
-        self.refused("it has 3 hints, and you have seen none of them", practice.hint, ["00", "1", "1"], exit_code=2)
         for number, text in ((1, "What is the sum of nothing?"), (2, "Think of plus."), (3, "a + b"), (3, "You have seen all 3 hints")):
             code, told = self.told(practice.hint, ["00", "1"])
             self.assertEqual(code, 0)
             self.assertIn(f"hint {number} of 3", told)
             self.assertIn(text, told)
+        self.refused("exercise 00 1 has no hint '4'; it has 1 to 3", practice.hint, ["00", "1", "4"], exit_code=2)
+
+    def test_the_hint_that_a_check_names_can_be_shown_before_the_others(self):
         self.assertIn("Think of plus.", self.told(practice.hint, ["00", "1", "2"])[1])
-        self.refused("hint '4' of exercise 00 1 cannot be shown", practice.hint, ["00", "1", "4"], exit_code=2)
+        self.assertIn("What is the sum of nothing?", self.told(practice.hint, ["00", "1"])[1])
+        self.assertIn("a + b", self.told(practice.hint, ["00", "1"])[1])
 
     def test_the_solution_is_for_those_who_passed_or_gave_up(self):
         self.refused("exercise 00 1 has not passed yet, and 3 of its hints are unseen", practice.solution, ["00", "1"])
@@ -116,13 +134,27 @@ class Practice(House):
         self.assertIn("Exercise 00 2", self.told(practice.next_one, [])[1])
         self.told(practice.solution, ["00", "2", "--give-up"])
         self.assertIn("All 2 exercises are done", self.told(practice.next_one, [])[1])
+        self.assertIn("Exercise 00 1", self.told(practice.next_one, ["00", "1"])[1])
+
+    def test_next_goes_on_behind_what_was_graded_last(self):
+        for name in ("2_more", "3_most"):
+            self.exercise(name)
+        self.answer("SUM ZERO", "2_more")
+        self.check("00", "2")
+        self.assertIn("Exercise 00 3", self.told(practice.next_one, [])[1])
+        self.answer("SUM ZERO", "3_most")
+        self.check("00", "3")
+        self.assertIn("Exercise 00 1", self.told(practice.next_one, [])[1])
+        self.assertEqual(self.check()[0], 0)  # what was only laid out was not begun
 
     def test_progress_in_the_list(self):
         self.exercise("2_more")
         self.exercise("3_most")
         self.answer("SUM ZERO")
         self.check("00", "1")
+        self.answer("SUM", "2_more")
         self.check("00", "2")
+        self.told(practice.next_one, ["00", "3"])
         steps = load_steps(self.root)
         line = practice.progress_line(steps[0], load_exercises(steps), Workbench.open(self.root))
         self.assertEqual(line, "exercises ✓ … ·  1 of 3")

@@ -158,7 +158,8 @@ def list_steps(arguments: list[str]) -> int:
         print(paint(f"{'':{name_width}}       new: {news if len(news) <= room else news[:room - 1] + '…'}", "2"))
         if exercises := of_step(step):
             print(f"{'':{name_width}}       {progress_line(step, exercises, bench)}")
-    print(f"\n{sum(step.minutes for step in steps)} minutes in all, and the exercises. Start a lesson with ./course run {steps[0].label}; "
+    exercises = sum(one.minutes for step in steps for one in of_step(step))
+    print(f"\n{sum(step.minutes for step in steps)} minutes in all, and {exercises} for the exercises. Start a lesson with ./course run {steps[0].label}; "
           "./course next says what is next for you")
     return 0
 
@@ -264,14 +265,15 @@ VERBS = {
                  "✓ passed, … begun, s solution shown, · not begun. It takes nothing.", list_steps),
     "diff": Verb("diff A B", "what one lesson changes in another's code: ./course diff 03 04",
                  "Pages, expected output and Python are left out.", diff),
-    "next": Verb("next", "what comes next: the lesson to read, or the next exercise, laid out in work/",
-                 "It takes nothing.", practice("next")),
+    "next": Verb("next [STEP [N]]", "what comes next: the lesson to read, or the next exercise, laid out in work/",
+                 "It goes on behind the exercise that was graded last; with a STEP, that step's next one; with a number, that one.", practice("next")),
     "check": Verb("check [STEP [N]]", "grade the exercises of a step, or one of them: ./course check 04 1",
-                  "What you write stands in work/, which no update of the course touches; a starter is laid out where nothing is yet.\n"
+                  "What you write stands in work/, which no update of the course touches. Where nothing is yet, the starter is laid out and the\n"
+                  "task shown, and nothing is graded.\n"
                   "Without a STEP, all that were begun. The exit code is 0 when all pass, 1 when one does not.\n"
                   "--junit FILE writes the results as JUnit XML. --preset as for run.", practice("check")),
     "hint": Verb("hint STEP N", "the next hint of an exercise: ./course hint 04 1",
-                 "./course hint 04 1 2 shows the second again.", practice("hint")),
+                 "./course hint 04 1 2 shows the second; a failed check names the one that helps.", practice("hint")),
     "watch": Verb("watch [STEP N]", "check an exercise with every save, until it passes",
                   "Without one, the exercise that ./course next names. Ctrl-C ends it.", practice("watch")),
     "solution": Verb("solution STEP N [--give-up]", "the solution, once an exercise has passed, and how yours differs from it",

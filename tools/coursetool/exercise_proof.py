@@ -131,10 +131,6 @@ def proven() -> dict[str, str]:
         raise CourseError(f"{RECORD} cannot be read ({error}); ./course prove exercises writes it anew") from None
 
 
-def key(exercise: Exercise) -> str:
-    return f"{exercise.step.folder.name}/{exercise.folder.name}"
-
-
 def whole(root: Path, preset: str) -> int:
     """./course prove exercises: all of them; the solutions under the sanitizers as well; kept if all is well."""
     start = time.monotonic()
@@ -152,7 +148,7 @@ def whole(root: Path, preset: str) -> int:
 
 
 def record(fingerprints: dict[Exercise, str]) -> None:
-    kept = {key(one): value for one, value in fingerprints.items()}
+    kept = {one.key: value for one, value in fingerprints.items()}
     (ROOT / RECORD).write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
@@ -174,7 +170,7 @@ def main(words: list[str]) -> int:
     exercises = [one for one in load_exercises(chosen) if one.solution.is_dir()]
     if asked.changed:
         known = proven()
-        exercises = [one for one in exercises if known.get(key(one)) != fingerprint(one)]
+        exercises = [one for one in exercises if known.get(one.key) != fingerprint(one)]
     problems = prove(exercises, asked.build_dir) if exercises else []
     say(problems, ", ".join(one.label for one in exercises) or "nothing changed since the last proof")
     return 1 if problems else 0

@@ -66,6 +66,11 @@ class Exercise:
         return f"{self.step.label} {self.number}"
 
     @property
+    def key(self) -> str:
+        """`step02_dataloader/1_count_batches`: in records."""
+        return f"{self.step.folder.name}/{self.folder.name}"
+
+    @property
     def target(self) -> str:
         """`step02_exercise1`: of CMake, and the binary's name."""
         return f"step{self.step.label}_exercise{self.number}"

@@ -13,7 +13,7 @@ from coursetool.errors import CommandFailed, CourseError
 from coursetool.exercises import Exercise
 from coursetool.shell import show
 
-PASSED, FAILED, NOT_COMPILED, CRASHED, ENDLESS = "passed", "failed", "does not compile", "crashed", "does not end"
+PASSED, FAILED, NOT_COMPILED, CRASHED, ENDLESS, NOT_BEGUN = "passed", "failed", "does not compile", "crashed", "does not end", "not begun"
 SECONDS = 120.0  # that a check may take; COURSE_CHECK_SECONDS says another number
 
 
@@ -100,13 +100,17 @@ def _failures(lines: list[str], targets: list[str], root: Path) -> dict[str, str
 
 
 def _first_error(block: list[str], root: Path) -> str:
-    """The compiler's first error with the lines that belong to it: what follows it is mostly its echo."""
+    """The compiler's first error with the lines that belong to it: what follows it is mostly its echo. If it is in a
+    header of libtorch's, the learner's line that led there comes first."""
     errors = [i for i, line in enumerate(block) if re.search(r"\berror: |undefined (symbol|reference)", line)]
     if not errors:
         return "\n".join(block[:12])
     end = next((i for i in range(errors[0] + 1, len(block)) if re.search(r": (error|warning|note): ", block[i])), len(block))
     text = "\n".join(block[errors[0]:min(end, errors[0] + 8)])
-    text = text.replace(f"{root}/", "")
+    if not re.search(r"(^|/)(work|variants)/", block[errors[0]]):
+        mine = next((line for line in block if re.search(r"(^|/)(work|variants)/[^:]*:\d+:\d+: ", line)), "")
+        text = "\n".join(filter(None, (mine, text)))
+    text = re.sub(r"(?<![\w/])(?:\.\./)+(?=\w)", "", text.replace(f"{root}/", ""))
     rest = len(errors) - 1
     return text + (f"\n(and {rest} more error{'s' * (rest > 1)})" if rest else "")
 
@@ -163,7 +167,7 @@ class Told:
 
 def told(message: str) -> Told:
     """Reads GoogleTest's words; EXPECT_EQ is written (found, expected) in every check."""
-    text = message.strip("\n")
+    text = re.sub(r"-?\d+\.\d{9,}(?:e[-+]?\d+)?", lambda number: f"{float(number[0]):.6g}", message.strip("\n"))
     if match := re.match(r"Expected equality of these values:\n  (.*)\n(?:    Which is: (.*)\n)?  (.*)(?:\n    Which is: (.*))?(?:\n|$)", text):
         return Told(match[1] if match[2] else "", match[4] or match[3], match[2] or match[1], text[match.end():].strip())
     if match := re.match(r"Value of: (.*)\n  Actual: (.*)\nExpected: (.*)(?:\n|$)", text):
@@ -174,15 +178,14 @@ def told(message: str) -> Told:
         return Told(match[1], match[2], found, more.strip())
     if match := re.match(r"The difference between (.*) and (.*) is (.*), which exceeds (.*), where\n.* evaluates to (.*),\n.* evaluates to (.*), and\n"
                          r".* evaluates to (.*)\.(?:\n|$)", text):
-        return Told(match[1], f"{match[6]}, or closer to it than {match[7]}", match[5], text[match.end():].strip())
+        return Told(match[1], f"{match[6]} (±{match[7]})", match[5], text[match.end():].strip())
     if match := re.match(r"Expected: \((.*)\) (==|!=|<|<=|>|>=) \((.*)\), actual: (.*) vs (.*)(?:\n|$)", text):
         return Told(match[1], f"{match[2]} {match[5]}", match[4], text[match.end():].strip())
     if match := re.match(r"Expected: (.*) (throws an exception of type .*|doesn't throw an exception|throws an exception)\.\n  Actual: (.*)(?:\n|$)", text):
         return Told(match[1], match[2], match[3].rstrip("."), text[match.end():].strip())
     if match := re.match(r"C\+\+ exception with description \"((?:.|\n)*)\" thrown in (.*)\.", text):
         return Told("", "no exception", match[1].split("\nException raised from")[0])
-    head, _, rest = text.removeprefix("Failed\n").partition("\n")
-    return Told(head, more=rest.strip())
+    return Told("", more=text.removeprefix("Failed\n").strip())
 
 
 def junit(grades: list[Grade]) -> str:
@@ -191,7 +194,7 @@ def junit(grades: list[Grade]) -> str:
                          failures=str(sum(len(g.failed_checks) for g in grades)), errors=str(sum(g.status not in (PASSED, FAILED) for g in grades)))
     for grade in grades:
         cases = grade.checks or (Check(grade.first_failed or f"{grade.exercise.target}.Build"),)
-        suite = xml.SubElement(suites, "testsuite", name=f"{grade.exercise.step.folder.name}/{grade.exercise.folder.name}",
+        suite = xml.SubElement(suites, "testsuite", name=grade.exercise.key,
                                tests=str(len(cases)), failures=str(len(grade.failed_checks)), time=f"{grade.seconds:.3f}",
                                errors=str(int(grade.status not in (PASSED, FAILED))))
         for check in cases:

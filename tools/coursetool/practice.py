@@ -10,7 +10,7 @@ from coursetool import build as cmake
 from coursetool import grading, packages
 from coursetool.errors import CourseError, UsageError
 from coursetool.exercises import KINDS, Exercise, find_exercise, find_exercises, load_exercises
-from coursetool.grading import CRASHED, ENDLESS, NOT_COMPILED, PASSED, Grade
+from coursetool.grading import CRASHED, ENDLESS, NOT_BEGUN, NOT_COMPILED, Grade
 from coursetool.shell import paint
 from coursetool.steps import Step, load_steps
 from coursetool.workbench import Workbench
@@ -43,14 +43,11 @@ def check(root: Path, preset: str, words: list[str]) -> int:
         exercises = [exercise for exercise in load_exercises(steps) if bench.begun(exercise)]
         if not exercises:
             raise UsageError("no exercise is begun yet; ./course next lays out the first, ./course check 02 1 any other")
-    for exercise in exercises:
-        if bench.lay_out(exercise):
-            print(f"{paint('begun', '33')}  exercise {exercise.label}, {exercise.title}\n"
-                  f"       the task   {_shown(exercise.task, root)}\n"
-                  + "".join(f"       your file  {_shown(bench.folder(exercise) / name, root)}\n" for name in exercise.files))
-    grades = grade(root, preset, bench, exercises)
+    new = [exercise for exercise in exercises if bench.lay_out(exercise)]
+    grades = [Grade(exercise, NOT_BEGUN) for exercise in new] + grade(root, preset, bench, [one for one in exercises if one not in new])
+    grades.sort(key=lambda one: exercises.index(one.exercise))
     for one in grades:
-        print(report(one, bench, root))
+        print(task(one.exercise, bench) + "\n" if one.exercise in new and len(exercises) == 1 else report(one, bench, root))
     if file is not None:
         Path(file).write_text(grading.junit(grades), encoding="utf-8")
     failed = [one.exercise for one in grades if not one.passed]
@@ -62,6 +59,8 @@ def check(root: Path, preset: str, words: list[str]) -> int:
 
 def grade(root: Path, preset: str, bench: Workbench, exercises: list[Exercise]) -> list[Grade]:
     """Builds and runs the checks of the learner's files, and keeps which of them passed."""
+    if not exercises:
+        return []
     packages.install(("build",))
     cmake.configure(root, preset)
     folder = cmake.folder(root, preset)
@@ -75,6 +74,7 @@ def grade(root: Path, preset: str, bench: Workbench, exercises: list[Exercise]) 
             grades.append(grading.run(exercise, folder / "exercises" / exercise.target))
         if grades[-1].passed:
             bench.of(exercise).passed = before
+        bench.last = exercise.key
     bench.save()
     return grades
 
@@ -87,9 +87,14 @@ def report(one: Grade, bench: Workbench, root: Path) -> str:
     for test in one.checks:
         ok = not test.failures
         lines.append(f"  {paint('✓', '32') if ok else paint('✗', '31')} {sentence(test.name)}")
-        if test.name == one.first_failed:
+        if test.failures and (test.name == one.first_failed or exercise.kind == "predict"):
             lines += [f"      {line}" for line in _failure(test.failures[0])]
-    if one.status == NOT_COMPILED:
+    hidden = len(one.failed_checks) - 1
+    if hidden > 0 and exercise.kind != "predict":
+        lines.append(paint("  (what the first ✗ is about stands below it; the others follow when it is mended)", "2"))
+    if one.status == NOT_BEGUN:
+        lines.append(f"  laid out in {_shown(bench.folder(exercise), root)}; ./course next {exercise.label} shows the task")
+    elif one.status == NOT_COMPILED:
         lines += [f"  {line}" for line in one.detail.splitlines()]
     elif one.status == CRASHED:
         lines.append(f"  ✗ {sentence(one.detail) if one.detail else 'before the first check'}: the program came to a sudden end. An empty Module or "
@@ -98,15 +103,13 @@ def report(one: Grade, bench: Workbench, root: Path) -> str:
         lines.append(f"  ✗ {sentence(one.detail)}: no end after {one.seconds:g} s. A loop that never gets to its end?")
     number = helping_hint(one)
     if number:
-        seen = bench.of(exercise).hints
-        lines.append(f"  hint {number} of {len(exercise.hints)} is about this: "
-                     + (f"./course hint {exercise.label} {number}" if number <= seen else f"./course hint {exercise.label}"))
+        lines.append(f"  hint {number} of {len(exercise.hints)} is about this: ./course hint {exercise.label} {number}")
     return "\n".join(lines) + "\n"
 
 
 def helping_hint(one: Grade) -> int:
     """The number of the first hint that is written for what failed; 0 when all passed."""
-    if one.passed or one.status == NOT_COMPILED:
+    if one.passed or one.status in (NOT_COMPILED, NOT_BEGUN):
         return 0
     named = one.first_failed
     return next((number for number, hint in enumerate(one.exercise.hints, start=1) if named in hint.helps), 1)
@@ -116,7 +119,7 @@ def _failure(failure: grading.Failure) -> list[str]:
     told = grading.told(failure.message)
     lines = textwrap.wrap(told.more, WIDTH - 10) if told.more and "\n" not in told.more else told.more.splitlines()
     if told.what:
-        lines.append(paint(f"{told.what}   ({failure.file}:{failure.line})", "2"))
+        lines.append(paint(told.what, "2"))
     if told.expected:
         lines += [f"expected  {told.expected}", f"found     {told.found}"]
     return lines
@@ -131,6 +134,8 @@ def sentence(name: str) -> str:
 def _afterwards(failed: list[Exercise], grades: list[Grade], bench: Workbench) -> str:
     if failed:
         first = failed[0]
+        if not bench.begun(first):
+            return f"write in {_shown(bench.folder(first) / first.files[0], bench.root)}, then ./course check {first.label}"
         return f"change {_shown(bench.folder(first) / first.files[0], bench.root)}, then ./course check {first.label}"
     last = grades[-1].exercise
     return f"./course next   (and how else it can be done: ./course solution {last.label})"
@@ -142,22 +147,23 @@ def hint(root: Path, words: list[str]) -> int:
     number = words[2] if len(words) == 3 else None
     exercise = find_exercise(steps, words[:2], "hint")
     progress, many = bench.of(exercise), len(exercise.hints)
+    unseen = [hint for hint in range(1, many + 1) if hint not in progress.hints]
     if number is not None:
-        if not number.isdigit() or not 1 <= int(number) <= progress.hints:
-            have = f"you have seen {progress.hints}" if progress.hints else "you have seen none of them"
-            raise UsageError(f"hint '{number}' of exercise {exercise.label} cannot be shown: it has {many} hints, and {have}; "
-                             f"./course hint {exercise.label} shows the next")
+        if not number.isdigit() or not 1 <= int(number) <= many:
+            raise UsageError(f"exercise {exercise.label} has no hint '{number}'; it has 1 to {many}, and ./course hint {exercise.label} "
+                             "shows the next that you have not seen")
         shown = int(number)
     else:
-        shown = min(progress.hints + 1, many)
-        if progress.hints == many:
+        shown = unseen[0] if unseen else many
+        if not unseen:
             print(f"You have seen all {many} hints; this is the last one again.\n")
-        progress.hints = shown
+    if shown in unseen:
+        progress.hints = sorted([*progress.hints, shown])
         bench.save()
     print(f"{paint(f'{exercise.label}  {exercise.title}', '1')}  hint {shown} of {many}\n")
     print(exercise.hints[shown - 1].text)
-    after = f"./course hint {exercise.label}" if shown < many else f"./course solution {exercise.label} --give-up"
-    print(paint(f"\n→ ./course check {exercise.label}   (still stuck: {after})", "1"))
+    after = f"./course hint {exercise.label}" if [one for one in unseen if one != shown] else f"./course solution {exercise.label} --give-up"
+    print(paint(f"\n→ ./course check {exercise.label}" + ("" if progress.passed else f"   (still stuck: {after})"), "1"))
     return 0
 
 
@@ -170,7 +176,7 @@ def solution(root: Path, words: list[str]) -> int:
         raise CourseError(f"this course was handed out without its solutions; ask your teacher for that of exercise {exercise.label}")
     progress = bench.of(exercise)
     if not (bench.passes(exercise) or progress.passed or progress.gave_up or give_up is not None):
-        left = len(exercise.hints) - progress.hints
+        left = len(exercise.hints) - len(progress.hints)
         raise CourseError(f"exercise {exercise.label} has not passed yet" + (f", and {left} of its hints are unseen" if left else "")
                           + f"; ./course solution {exercise.label} --give-up shows the solution all the same")
     if not progress.passed:
@@ -239,23 +245,22 @@ def _stamps(files: list[Path]) -> list[tuple[int, int] | None]:
 
 
 def upcoming(exercises: list[Exercise], bench: Workbench) -> Exercise | None:
-    """The first that has not passed and was not given up."""
-    return next((one for one in exercises if not bench.of(one).passed and not bench.of(one).gave_up), None)
+    """The next that has not passed and was not given up: behind the one that was graded last, or from the beginning."""
+    last = next((at for at, one in enumerate(exercises) if one.key == bench.last), 0)
+    return next((one for one in exercises[last:] + exercises[:last] if not bench.of(one).passed and not bench.of(one).gave_up), None)
 
 
 def next_one(root: Path, words: list[str]) -> int:
-    """Says what comes next, and lays it out."""
-    if words:
-        raise UsageError(f"./course next takes nothing, not '{words[0]}'")
+    """Says what comes next, or what a step has next, or what an exercise is; and lays it out."""
     steps, bench = load_steps(root), Workbench.open(root)
-    exercises = load_exercises(steps)
-    exercise = upcoming(exercises, bench)
+    exercises = find_exercises(steps, words, "next") if words else load_exercises(steps)
+    exercise = upcoming(exercises, bench) or (exercises[0] if words else None)
     if exercise is None:
         print(f"All {len(exercises)} exercises are done. docs/own_project.md leads on to a project of your own.")
         return 0
     step = exercise.step
     at = steps.index(step)
-    if exercise.number == 1:
+    if exercise.number == 1 and len(words) < 2:
         print(f"{paint(f'Step {step.label}: {step.title}', '1')}  ({step.minutes} minutes)\n")
         print(f"  read  {step.folder.name}/README.md\n  run   ./course run {step.label}")
         if at > 0:

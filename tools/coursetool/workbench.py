@@ -15,7 +15,7 @@ from coursetool.exercises import Exercise
 class Progress:
     """What is known of one exercise."""
 
-    hints: int = 0          # how many were shown
+    hints: list[int] = field(default_factory=list)  # the numbers of those that were shown
     passed: str = ""        # the digest of the files that passed
     gave_up: bool = False   # the solution was shown before it was passed
 
@@ -26,13 +26,16 @@ class Workbench:
 
     root: Path
     table: dict[str, Progress] = field(default_factory=dict)
+    last: str = ""          # the exercise that was graded last
 
     @classmethod
     def open(cls, root: Path) -> "Workbench":
         bench = cls(root)
         try:
             kept = json.loads(bench.file.read_text(encoding="utf-8"))
-            bench.table = {name: Progress(int(one["hints"]), str(one["passed"]), bool(one["gave_up"])) for name, one in kept.items()}
+            bench.table = {name: Progress([int(hint) for hint in one["hints"]], str(one["passed"]), bool(one["gave_up"]))
+                           for name, one in kept["exercises"].items()}
+            bench.last = str(kept["last"])
         except FileNotFoundError:
             pass
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -49,18 +52,24 @@ class Workbench:
         return self.root / "work" / f"step{exercise.step.label}" / exercise.folder.name
 
     def of(self, exercise: Exercise) -> Progress:
-        return self.table.setdefault(f"{exercise.step.folder.name}/{exercise.folder.name}", Progress())
+        return self.table.setdefault(exercise.key, Progress())
 
     def save(self) -> None:
         """Writes what is known, whole or not at all."""
         self.file.parent.mkdir(exist_ok=True)
         draft = self.file.with_suffix(".draft")
-        kept = {name: vars(one) for name, one in sorted(self.table.items()) if one != Progress()}
+        kept = {"last": self.last, "exercises": {name: vars(one) for name, one in sorted(self.table.items()) if one != Progress()}}
         draft.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
         os.replace(draft, self.file)
 
-    def begun(self, exercise: Exercise) -> bool:
+    def has(self, exercise: Exercise) -> bool:
+        """Are its files laid out?"""
         return all((self.folder(exercise) / file).is_file() for file in exercise.files)
+
+    def begun(self, exercise: Exercise) -> bool:
+        """Did the learner change anything about the starter?"""
+        return self.has(exercise) and any((self.folder(exercise) / file).read_bytes() != (exercise.starter / file).read_bytes()
+                                          for file in exercise.files)
 
     def lay_out(self, exercise: Exercise) -> bool:
         """Copies the starter where the learner has no file yet; True if there was one to copy."""
@@ -75,7 +84,7 @@ class Workbench:
 
     def digest(self, exercise: Exercise) -> str:
         """Of the learner's files, as they are now."""
-        return digest([self.folder(exercise) / file for file in exercise.files]) if self.begun(exercise) else ""
+        return digest([self.folder(exercise) / file for file in exercise.files]) if self.has(exercise) else ""
 
     def passes(self, exercise: Exercise) -> bool:
         """Did it pass as it is now?"""

@@ -66,7 +66,7 @@ TEST(Prediction, SamplesFetched) {
 
 TEST(Prediction, SameSamplesInTheSecondEpoch) {
   const Loaded loaded;
-  EXPECT_PREDICTION(kSameSamplesInBothEpochs, loaded.epochs[0].samples == loaded.epochs[1].samples);
+  EXPECT_CHOICE(kSameSamplesInBothEpochs, loaded.epochs[0].samples == loaded.epochs[1].samples);
 }
 
 }  // namespace

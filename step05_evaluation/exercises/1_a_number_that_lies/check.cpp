@@ -34,7 +34,7 @@ TEST(Evaluate, LeavesTheModelAsItWas) {
     Echo model;
     model->train(mode);
     accuracy(model, batches());
-    EXPECT_EQ(model->is_training(), mode) << "The mode that the model was in before";
+    EXPECT_EQ(model->is_training(), mode) << "is_training() before it was evaluated was " << mode;
   }
 }
 

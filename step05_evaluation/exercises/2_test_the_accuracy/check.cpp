@@ -37,60 +37,65 @@ double right_one(const Labels& predictions, const Labels& labels) {
   return share(count(predictions, labels));
 }
 
-TEST(YourTest, AcceptsTheRightOne) {
-  EXPECT_TRUE(course::accepts([] { test_accuracy(right_one); }));
+// The test with a wrong accuracy must fail.
+void expect_rejected(const Accuracy& wrong_one, const std::string& nudge) {
+  course::expect_rejected([&] { test_accuracy(wrong_one); }, [] { test_accuracy(right_one); },
+                          nudge);
 }
 
-TEST(YourTest, NoticesThatBatchesWeighTheSame) {
-  EXPECT_TRUE(course::rejects([] {
-    test_accuracy([](const Labels& predictions, const Labels& labels) {
-      double sum = 0;
-      for (size_t i = 0; i < labels.size(); ++i) sum += share(count(predictions[i], labels[i]));
-      return labels.empty() ? 0 : sum / static_cast<double>(labels.size());
-    });
-  })) << "This accuracy is the mean of the batches' accuracies, however long they are";
+TEST(YourTest, HoldsForTheRightOne) {
+  course::expect_accepted([] { test_accuracy(right_one); });
 }
 
-TEST(YourTest, NoticesThatTheLastBatchIsForgotten) {
-  EXPECT_TRUE(course::rejects([] {
-    test_accuracy([](Labels predictions, Labels labels) {
-      if (labels.size() > 1) labels.pop_back();
-      return right_one(predictions, labels);
-    });
-  })) << "This accuracy leaves out the last of several batches";
+TEST(YourTest, NoticesTheFirstWrongOne) {
+  expect_rejected(
+      [](const Labels& predictions, const Labels& labels) {
+        double sum = 0;
+        for (size_t i = 0; i < labels.size(); ++i) sum += share(count(predictions[i], labels[i]));
+        return labels.empty() ? 0 : sum / static_cast<double>(labels.size());
+      },
+      "It is right as long as all batches are of one length");
 }
 
-TEST(YourTest, NoticesThatItDividesWholeNumbers) {
-  EXPECT_TRUE(course::rejects([] {
-    test_accuracy([](const Labels& predictions, const Labels& labels) {
-      const auto [right, all] = count(predictions, labels);
-      return all == 0 ? 0.0 : static_cast<double>(right / all);
-    });
-  })) << "This accuracy is 0 unless all are right: it divides whole numbers";
+TEST(YourTest, NoticesTheSecond) {
+  expect_rejected(
+      [](Labels predictions, Labels labels) {
+        if (labels.size() > 1) labels.pop_back();
+        return right_one(predictions, labels);
+      },
+      "It is right as long as there is one batch");
 }
 
-TEST(YourTest, NoticesThatItCountsTheWrongOnes) {
-  EXPECT_TRUE(course::rejects([] {
-    test_accuracy([](const Labels& predictions, const Labels& labels) {
-      const auto [right, all] = count(predictions, labels);
-      return all == 0 ? 0.0 : 1 - share({right, all});
-    });
-  })) << "This accuracy is the share of mistakes";
+TEST(YourTest, NoticesTheThird) {
+  expect_rejected(
+      [](const Labels& predictions, const Labels& labels) {
+        const auto [right, all] = count(predictions, labels);
+        return all == 0 ? 0.0 : static_cast<double>(right / all);
+      },
+      "It is right when all samples are, or none");
 }
 
-TEST(YourTest, NoticesThatItAlwaysSaysOne) {
-  EXPECT_TRUE(course::rejects([] {
-    test_accuracy([](const Labels&, const Labels& labels) { return labels.empty() ? 0.0 : 1.0; });
-  })) << "This accuracy is always 1";
+TEST(YourTest, NoticesTheFourth) {
+  expect_rejected(
+      [](const Labels& predictions, const Labels& labels) {
+        const auto [right, all] = count(predictions, labels);
+        return all == 0 ? 0.0 : 1 - share({right, all});
+      },
+      "It is right when as many samples are right as are wrong");
 }
 
-TEST(YourTest, NoticesThatNoSamplesAreNotANumber) {
-  EXPECT_TRUE(course::rejects([] {
-    test_accuracy([](const Labels& predictions, const Labels& labels) {
-      const auto [right, all] = count(predictions, labels);
-      return all == 0 ? std::numeric_limits<double>::quiet_NaN() : share({right, all});
-    });
-  })) << "This accuracy is not a number (0 / 0) when there are no samples";
+TEST(YourTest, NoticesTheFifth) {
+  expect_rejected([](const Labels&, const Labels& labels) { return labels.empty() ? 0.0 : 1.0; },
+                  "It never looks at a sample");
+}
+
+TEST(YourTest, NoticesTheSixth) {
+  expect_rejected(
+      [](const Labels& predictions, const Labels& labels) {
+        const auto [right, all] = count(predictions, labels);
+        return all == 0 ? std::numeric_limits<double>::quiet_NaN() : share({right, all});
+      },
+      "It is right whenever there is something to count");
 }
 
 }  // namespace

@@ -50,20 +50,21 @@ bool braces_are_pythons() {
 }
 
 TEST(Prediction, OrderOfMembers) {
-  EXPECT_PREDICTION(kFirstOfMembers, members_are_pythons() ? 1 : 2);
+  EXPECT_CHOICE(kFirstOfMembers, members_are_pythons() ? 1 : 2);
 }
 
 TEST(Prediction, OrderOfBraces) {
-  EXPECT_PREDICTION(kFirstOfBraces, braces_are_pythons() ? 1 : 2);
+  EXPECT_CHOICE(kFirstOfBraces, braces_are_pythons() ? 1 : 2);
 }
 
 TEST(Prediction, OrderOfArguments) {
   constexpr int kUnspecified = 0;  // [expr.call]: no program can find that out by running
-  EXPECT_PREDICTION(kFirstOfArguments, kUnspecified);
+  EXPECT_CHOICE(kFirstOfArguments, kUnspecified);
 }
 
-TEST(Prediction, PythonsWeights) {
-  EXPECT_PREDICTION(kWaysThatGivePythonsWeights, members_are_pythons() + braces_are_pythons());
+TEST(Prediction, WaysThatGiveTheWeightsOfPython) {
+  EXPECT_CHOICE(kWaysThatGiveWaysThatGiveTheWeightsOfPython,
+                members_are_pythons() + braces_are_pythons());
 }
 
 }  // namespace

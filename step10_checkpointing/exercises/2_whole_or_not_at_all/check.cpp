@@ -8,7 +8,6 @@
 namespace {
 
 namespace fs = std::filesystem;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 class Keep : public ::testing::Test {
@@ -48,7 +47,7 @@ class Keep : public ::testing::Test {
 TEST_F(Keep, WhatWasSavedCanBeLoaded) {
   const torch::nn::Linear model(3, 2);
   save_weights(path_, model->named_parameters());
-  EXPECT_THAT(files(), ElementsAre("best.pt"));
+  EXPECT_EQ(files(), std::vector<std::string>{"best.pt"}) << "What is in the folder";
   if (!fs::exists(path_)) return;
   std::vector<torch::Tensor> tensors;
   torch::load(tensors, path_.string());
@@ -67,7 +66,8 @@ TEST_F(Keep, AFailedSaveLeavesTheOldFile) {
 
 TEST_F(Keep, NothingElseIsLeft) {
   EXPECT_ANY_THROW(save_weights(path_, broken()));
-  EXPECT_THAT(files(), ElementsAre()) << "What is in the folder after a save that failed";
+  EXPECT_EQ(files(), std::vector<std::string>{})
+      << "What is in the folder after a save that failed";
 }
 
 TEST_F(Keep, AnotherModelIsRefusedWithItsName) {

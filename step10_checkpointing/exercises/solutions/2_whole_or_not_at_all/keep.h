@@ -7,6 +7,7 @@
 #include <fstream>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 using Weights = torch::OrderedDict<std::string, torch::Tensor>;
 
