@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <vector>
 
 #include "callbacks/history.h"
 #include "callbacks/late_stopping.h"
@@ -35,12 +36,13 @@ const ProgramInfo kProgram{
 
 // region closing_screen
 // What one wants to know when one comes back: how good it is, where it is kept, how it went.
-void show_outcome(const lit::Scores& scores, const History& history, const fs::path& folder) {
-  const course::Curve& watched = history.curves()[1];
+void show_outcome(const lit::Scores& scores, const std::vector<course::Curve>& curves,
+                  const fs::path& folder) {
+  const course::Curve& watched = curves[1];
   const auto best = std::min_element(watched.y.begin(), watched.y.end()) - watched.y.begin();
   const double epoch = watched.x[static_cast<size_t>(best)];
   const course::Plot plot{
-      .title = "loss", .x_label = "epoch", .curves = history.curves(), .marks = {{epoch, "best"}}};
+      .title = "loss", .x_label = "epoch", .curves = curves, .marks = {{epoch, "best"}}};
   course::write_text_atomically(folder / "loss.svg", course::svg_curves(plot));
   fmt::print("\n{}\n", course::draw_curves(plot));
   fmt::print("test accuracy {}, test loss {:.4f}, with the weights of epoch {}\n",
@@ -86,9 +88,11 @@ void train(const Config& config, const std::string& resume) {
     trainer.test(module, data);
     return;
   }
-  // Once, and with the weights of the best epoch.
+  // Once, and with the weights of the best epoch. Its checkpoint takes the callbacks back there,
+  // too: what they know of all epochs is asked for before.
+  const std::vector<course::Curve> curves = history->curves();
   const auto scores = trainer.test(module, data, {.verbose = false, .ckpt_path = "best"});
-  show_outcome(scores[0], *history, folder);
+  show_outcome(scores[0], curves, folder);
   fmt::print("fingerprint of the weights: {:016x}\n", fingerprint(*module->net()));
 }
 // endregion

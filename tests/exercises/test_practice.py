@@ -31,7 +31,7 @@ class Practice(House):
         self.assertEqual(code, 1)
         self.assertEqual(told, "00 1  Add two numbers  failed\n  ✗ is the sum\n      One and two\n      sum(1, 2)\n"
                          "      expected  3\n      found     -1\n  ✗ of nothing\n"
-                         "  (what the first ✗ is about stands below it; the others follow when it is mended)\n"
+                         "  (details are shown for the first ✗ only)\n"
                          "  hint 2 of 3 is about this: ./course hint 00 1 2\n\n"
                          "→ change work/step00/1_add/answer.h, then ./course check 00 1\n")
 

@@ -64,16 +64,16 @@ def grade(root: Path, preset: str, bench: Workbench, exercises: list[Exercise]) 
     packages.install(("build",))
     cmake.configure(root, preset)
     folder = cmake.folder(root, preset)
+    as_built = {exercise: bench.digest(exercise) for exercise in exercises}  # the learner may go on writing meanwhile
     failed = grading.build(folder, [exercise.target for exercise in exercises], root)
     grades = []
     for exercise in exercises:
-        before = bench.digest(exercise)
         if exercise.target in failed:
             grades.append(Grade(exercise, NOT_COMPILED, detail=failed[exercise.target]))
         else:
             grades.append(grading.run(exercise, folder / "exercises" / exercise.target))
         if grades[-1].passed:
-            bench.of(exercise).passed = before
+            bench.of(exercise).passed = as_built[exercise]
         bench.last = exercise.key
     bench.save()
     return grades
@@ -91,7 +91,7 @@ def report(one: Grade, bench: Workbench, root: Path) -> str:
             lines += [f"      {line}" for line in _failure(test.failures[0])]
     hidden = len(one.failed_checks) - 1
     if hidden > 0 and exercise.kind != "predict":
-        lines.append(paint("  (what the first ✗ is about stands below it; the others follow when it is mended)", "2"))
+        lines.append(paint("  (details are shown for the first ✗ only)", "2"))
     if one.status == NOT_BEGUN:
         lines.append(f"  laid out in {_shown(bench.folder(exercise), root)}; ./course next {exercise.label} shows the task")
     elif one.status == NOT_COMPILED:
@@ -134,9 +134,8 @@ def sentence(name: str) -> str:
 def _afterwards(failed: list[Exercise], grades: list[Grade], bench: Workbench) -> str:
     if failed:
         first = failed[0]
-        if not bench.begun(first):
-            return f"write in {_shown(bench.folder(first) / first.files[0], bench.root)}, then ./course check {first.label}"
-        return f"change {_shown(bench.folder(first) / first.files[0], bench.root)}, then ./course check {first.label}"
+        return (f"{'change' if bench.begun(first) else 'write in'} {_shown(bench.folder(first) / first.files[0], bench.root)}, "
+                f"then ./course check {first.label}")
     last = grades[-1].exercise
     return f"./course next   (and how else it can be done: ./course solution {last.label})"
 

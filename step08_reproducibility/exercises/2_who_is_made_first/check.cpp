@@ -63,8 +63,7 @@ TEST(Prediction, OrderOfArguments) {
 }
 
 TEST(Prediction, WaysThatGiveTheWeightsOfPython) {
-  EXPECT_CHOICE(kWaysThatGiveWaysThatGiveTheWeightsOfPython,
-                members_are_pythons() + braces_are_pythons());
+  EXPECT_CHOICE(kWaysThatGivePythonsWeights, members_are_pythons() + braces_are_pythons());
 }
 
 }  // namespace

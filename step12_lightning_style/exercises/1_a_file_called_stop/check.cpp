@@ -63,6 +63,14 @@ TEST_F(WithAFile, EndsTheRunAfterTheBatchAtHand) {
   });
   fit(module);
   EXPECT_EQ(module->batches, 3) << "The file appeared in the third of twenty batches";
+
+  const auto validated = std::make_shared<Counting>();
+  validated->on_validation = [&] {
+    if (validated->batches == 10) put_file();
+  };
+  fit(validated);
+  EXPECT_LE(validated->batches, 11)
+      << "The file appeared in the validation behind the tenth of twenty batches";
 }
 
 TEST_F(WithAFile, AFileFromBeforeDoesNotCount) {
