@@ -28,7 +28,7 @@ def check_lesson(step: Step, page: Page, report: Report) -> None:
         report.find(page.path, 0, f"the page has {words} words of prose, but {FEWEST_WORDS} to {MOST_WORDS} are a lesson")
     if step.number > 0 and not any(part.directive.name == "changes" for part in page.generated):
         report.find(page.path, 0, "'What changes' is not generated; put <!-- changes --> and <!-- end --> into it")
-    if (step.folder / "exercises").is_dir() and not any(part.directive.name == "exercises" for part in page.generated):
+    if any(step.folder.glob("exercises/*/exercise.toml")) and not any(part.directive.name == "exercises" for part in page.generated):
         report.find(page.path, 0, "'Exercises' does not list those of exercises/; put <!-- exercises --> and <!-- end --> into it")
 
 
