@@ -11,6 +11,7 @@ from coursetool import grading, packages
 from coursetool.errors import CourseError, UsageError
 from coursetool.exercises import KINDS, Exercise, find_exercise, find_exercises, load_exercises
 from coursetool.grading import CRASHED, ENDLESS, NOT_BEGUN, NOT_COMPILED, Grade
+from coursetool.nearest import and_list
 from coursetool.shell import paint
 from coursetool.steps import Step, load_steps
 from coursetool.workbench import Workbench
@@ -101,24 +102,26 @@ def report(one: Grade, bench: Workbench, root: Path) -> str:
                      "Tensor, or an index too far?")
     elif one.status == ENDLESS:
         lines.append(f"  ✗ {sentence(one.detail)}: no end after {one.seconds:g} s. A loop that never gets to its end?")
-    number = helping_hint(one)
-    if number:
-        lines.append(f"  hint {number} of {len(exercise.hints)} is about this: ./course hint {exercise.label} {number}")
+    numbers = helping_hints(one)
+    if numbers:
+        which = f"hint {numbers[0]} of {len(exercise.hints)} is about this" if len(numbers) == 1 else f"hints {and_list(list(map(str, numbers)))} are about these"
+        lines.append(f"  {which}: {', '.join(f'./course hint {exercise.label} {number}' for number in numbers)}")
     return "\n".join(lines) + "\n"
 
 
-def helping_hint(one: Grade) -> int:
-    """The number of the first hint that is written for what failed; 0 when all passed."""
+def helping_hints(one: Grade) -> list[int]:
+    """The number of the first hint that is written for what failed first; of predictions, for each that failed."""
     if one.passed or one.status in (NOT_COMPILED, NOT_BEGUN):
-        return 0
-    named = one.first_failed
-    return next((number for number, hint in enumerate(one.exercise.hints, start=1) if named in hint.helps), 1)
+        return []
+    failed = [check.name for check in one.failed_checks] if one.exercise.kind == "predict" and one.failed_checks else [one.first_failed]
+    hints = list(enumerate(one.exercise.hints, start=1))
+    return sorted({next((number for number, hint in hints if name in hint.helps), 1) for name in failed})
 
 
 def _failure(failure: grading.Failure) -> list[str]:
     told = grading.told(failure.message)
     lines = textwrap.wrap(told.more, WIDTH - 10) if told.more and "\n" not in told.more else told.more.splitlines()
-    if told.what:
+    if told.what and not told.more:  # else the author has said it in words
         lines.append(paint(told.what, "2"))
     if told.expected:
         lines += [f"expected  {told.expected}", f"found     {told.found}"]
@@ -153,7 +156,8 @@ def hint(root: Path, words: list[str]) -> int:
                              "shows the next that you have not seen")
         shown = int(number)
     else:
-        shown = unseen[0] if unseen else many
+        further = [hint for hint in unseen if hint > max(progress.hints, default=0)]
+        shown = (further or unseen or [many])[0]
         if not unseen:
             print(f"You have seen all {many} hints; this is the last one again.\n")
     if shown in unseen:
