@@ -221,7 +221,10 @@ std::vector<Point> points_to_die_at(unsigned seed, int count) {
     if (i % 3 == 1) setup.val_check_interval = 0.5;
     if (i % 2 == 1) setup.every_n_train_steps = any(1, 4);
     const bool mid_write = i % 6 == 5;
-    const int64_t batch = any(8, mid_write ? 20 : 30);
+    // Behind the first checkpoint: that of an epoch of seven batches, or of the fourth step by
+    // threes.
+    const int64_t first = setup.accumulate == 3 && setup.every_n_train_steps == 4 ? 11 : 8;
+    const int64_t batch = any(first, mid_write ? 20 : 30);
     points.push_back(
         {"point " + std::to_string(i) + " of seed " + std::to_string(seed) +
              ": killed behind batch " + std::to_string(batch) + ", accumulate " +
