@@ -93,6 +93,13 @@ function(add_course_tests target)
   endforeach()
 endfunction()
 
+# add_python_test(cli.data tests.cli.test_data): a module of unittest, which is told what was built and where.
+function(add_python_test name module)
+  add_test(NAME ${name} COMMAND ${Python3_EXECUTABLE} -m unittest ${module} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES ENVIRONMENT
+    "PYTHONPATH=${PROJECT_SOURCE_DIR}/tools:${PROJECT_SOURCE_DIR};PYTHONDONTWRITEBYTECODE=1;COURSE_BIN=${PROJECT_BINARY_DIR}/bin;COURSE_BUILD=${PROJECT_BINARY_DIR};COURSE_TORCH_VERSION=${COURSE_TORCH_VERSION}")
+endfunction()
+
 # add_exercises(): a target for each stepNN_name/exercises/N_name, stepNN_exerciseN, which is its check built with what
 # lies in work/stepNN/N_name; and one for each folder build/.../variants/stepNN_exerciseN_WORD, where the proofs and a
 # teacher's report lay out other files for the same check. All are built only when they are asked for.

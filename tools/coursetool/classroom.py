@@ -17,6 +17,8 @@ from coursetool.shell import paint
 from coursetool.steps import load_steps
 from coursetool.variants import Variants
 
+STOPPED = {NOT_COMPILED: "compile", CRASHED: "crash", ENDLESS: "endless"}  # what a table says for a check that did not end
+
 
 def handout(root: Path, words: list[str]) -> int:
     """Exports what git has, without the solutions, as a folder or an archive."""
@@ -98,8 +100,7 @@ def _grade(root: Path, preset: str, names: list[str], found: dict[tuple[str, Exe
     for at, (key, target) in enumerate(targets.items(), start=1):
         if sys.stderr.isatty():
             print(f"\r\033[K{at}/{len(targets)} {key[0]}, exercise {key[1].label}", end="", file=sys.stderr, flush=True)
-        grades[key] = (Grade(key[1], NOT_COMPILED, detail=failed[target]) if target in failed
-                       else grading.run(key[1], variants.build / "exercises" / target))
+        grades[key] = grading.judge(key[1], variants.build, target, failed)
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)
     variants.remove(targets.values())
@@ -112,8 +113,8 @@ def score(grade: Grade | None) -> str:
         return ""
     if grade.passed:
         return "pass"
-    if grade.status in (NOT_COMPILED, CRASHED, ENDLESS):
-        return {NOT_COMPILED: "compile", CRASHED: "crash", ENDLESS: "endless"}[grade.status]
+    if grade.status in STOPPED:
+        return STOPPED[grade.status]
     return f"{len(grade.checks) - len(grade.failed_checks)}/{len(grade.checks)}"
 
 
@@ -125,7 +126,7 @@ def overview(names: list[str], asked: list[Exercise], grades: dict[tuple[str, Ex
         rows.append([name, *(score(grade) or "-" for grade in own), f"{sum(bool(g and g.passed) for g in own)} of {len(asked)}"])
     rows.append(["passed", *(str(sum(bool((g := grades.get((name, one))) and g.passed) for name in names)) for one in asked), ""])
     widths = [max(_columns(row[i]) for row in rows) for i in range(len(rows[0]))]
-    colors = {"pass": "32", "compile": "31", "crash": "31", "endless": "31"}
+    colors = {"pass": "32"} | dict.fromkeys(STOPPED.values(), "31")
     lines = []
     for at, row in enumerate(rows):
         cells = [row[0] + " " * (widths[0] - _columns(row[0]))]

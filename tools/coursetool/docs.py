@@ -7,7 +7,7 @@ from pathlib import Path
 from coursetool import canonical, changes, exercises, expected, shape
 from coursetool.compare import Rules, compare
 from coursetool.console import Command, NoData, NotBuilt, Options, Runner, parse_block, parse_options
-from coursetool.errors import CourseError, UsageError
+from coursetool.errors import CourseError, UsageError, run_as_program
 from coursetool.ladder import ladder
 from coursetool.markdown import Block, Generated, Page, read_page
 from coursetool.nearest import did_you_mean
@@ -288,8 +288,4 @@ class _Drawn:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except CourseError as failure:
-        print(f"error: {failure}", file=sys.stderr)
-        sys.exit(failure.exit_code)
+    run_as_program(main)

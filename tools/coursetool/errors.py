@@ -1,4 +1,7 @@
 """The errors that a user sees: one sentence each, and the exit code that goes with it."""
+import sys
+from collections.abc import Callable
+from typing import NoReturn
 
 
 class CourseError(Exception):
@@ -19,3 +22,12 @@ class CommandFailed(CourseError):
     def __init__(self, message: str, exit_code: int):
         super().__init__(message)
         self.exit_code = exit_code
+
+
+def run_as_program(main: Callable[[list[str]], int]) -> NoReturn:
+    """Ends the process as a part of the tools does that is called by itself, as `python3 -m coursetool.docs`."""
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except CourseError as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        sys.exit(failure.exit_code)

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import re
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from coursetool import build as cmake
 from coursetool import grading
-from coursetool.errors import CourseError
+from coursetool.errors import CourseError, run_as_program
 from coursetool.exercises import Exercise, load_exercises
 from coursetool.grading import FAILED, NOT_COMPILED, PASSED, Grade
 from coursetool.steps import find_step, load_steps
@@ -78,9 +77,7 @@ def prove(exercises: list[Exercise], build: Path, only_solutions: bool = False) 
 
     def judge(pair: tuple[Case, str]) -> str:
         case, target = pair
-        grade = (Grade(case.exercise, NOT_COMPILED, detail=failed[target]) if target in failed
-                 else grading.run(case.exercise, build / "exercises" / target))
-        wrong = verdict(case, grade)
+        wrong = verdict(case, grading.judge(case.exercise, build, target, failed))
         return f"{case.what} {wrong}" if wrong else ""
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -177,8 +174,4 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except CourseError as failure:
-        print(f"error: {failure}", file=sys.stderr)
-        sys.exit(failure.exit_code)
+    run_as_program(main)

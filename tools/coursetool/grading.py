@@ -115,6 +115,13 @@ def _first_error(block: list[str], root: Path) -> str:
     return text + (f"\n(and {rest} more error{'s' * (rest > 1)})" if rest else "")
 
 
+def judge(exercise: Exercise, folder: Path, target: str, failed: dict[str, str]) -> Grade:
+    """What came of a target of that build folder, of which build() said what failed."""
+    if target in failed:
+        return Grade(exercise, NOT_COMPILED, detail=failed[target])
+    return run(exercise, folder / "exercises" / target)
+
+
 def run(exercise: Exercise, binary: Path) -> Grade:
     """Runs a check that was built."""
     limit = float(os.environ.get("COURSE_CHECK_SECONDS") or SECONDS)

@@ -9,7 +9,7 @@ from pathlib import Path
 from coursetool import build as cmake
 from coursetool import grading, packages
 from coursetool.errors import CourseError, UsageError
-from coursetool.exercises import KINDS, Exercise, find_exercise, find_exercises, load_exercises
+from coursetool.exercises import KINDS, Exercise, find_exercise, find_exercises, load_exercises, of_step
 from coursetool.grading import CRASHED, ENDLESS, NOT_BEGUN, NOT_COMPILED, Grade
 from coursetool.nearest import and_list
 from coursetool.shell import paint
@@ -65,16 +65,11 @@ def grade(root: Path, preset: str, bench: Workbench, exercises: list[Exercise]) 
     packages.install(("build",))
     cmake.configure(root, preset)
     folder = cmake.folder(root, preset)
-    as_built = {exercise: bench.digest(exercise) for exercise in exercises}  # the learner may go on writing meanwhile
     failed = grading.build(folder, [exercise.target for exercise in exercises], root)
     grades = []
     for exercise in exercises:
-        if exercise.target in failed:
-            grades.append(Grade(exercise, NOT_COMPILED, detail=failed[exercise.target]))
-        else:
-            grades.append(grading.run(exercise, folder / "exercises" / exercise.target))
-        if grades[-1].passed:
-            bench.of(exercise).passed = as_built[exercise]
+        grades.append(grading.judge(exercise, folder, exercise.target, failed))
+        bench.of(exercise).passed |= grades[-1].passed
         bench.last = exercise.key
     bench.save()
     return grades
@@ -144,7 +139,7 @@ def _afterwards(failed: list[Exercise], grades: list[Grade], bench: Workbench) -
 
 
 def hint(root: Path, words: list[str]) -> int:
-    """Shows the next hint of an exercise, or the one of that number again."""
+    """Shows the next hint of an exercise, or the one of that number."""
     steps, bench = load_steps(root), Workbench.open(root)
     number = words[2] if len(words) == 3 else None
     exercise = find_exercise(steps, words[:2], "hint")
@@ -178,7 +173,7 @@ def solution(root: Path, words: list[str]) -> int:
     if not exercise.solution.is_dir():
         raise CourseError(f"this course was handed out without its solutions; ask your teacher for that of exercise {exercise.label}")
     progress = bench.of(exercise)
-    if not (bench.passes(exercise) or progress.passed or progress.gave_up or give_up is not None):
+    if not (progress.passed or progress.gave_up or give_up is not None):
         left = len(exercise.hints) - len(progress.hints)
         raise CourseError(f"exercise {exercise.label} has not passed yet" + (f", and {left} of its hints are unseen" if left else "")
                           + f"; ./course solution {exercise.label} --give-up shows the solution all the same")
@@ -193,7 +188,7 @@ def solution(root: Path, words: list[str]) -> int:
             lines = list(difflib.unified_diff(mine.read_text(encoding="utf-8", errors="replace").splitlines(),
                                               theirs.read_text(encoding="utf-8").splitlines(), f"yours: {_shown(mine, root)}", "solution", lineterm="", n=1))
             if lines:
-                print(paint(f"── how it differs from yours " + "─" * (WIDTH - 28), "2"))
+                print(paint("── how it differs from yours " + "─" * (WIDTH - 28), "2"))
                 print("\n".join(lines))
     print(paint("\n→ ./course next", "1"))
     return 0
@@ -205,7 +200,7 @@ def reset(root: Path, words: list[str]) -> int:
     exercise = find_exercise(steps, words, "reset")
     kept = bench.set_aside(exercise)
     bench.lay_out(exercise)
-    bench.of(exercise).passed = ""
+    bench.of(exercise).passed = False
     bench.save()
     print(f"exercise {exercise.label} stands at its beginning again" + (f"; your work is kept in {_shown(kept, root)}" if kept else ""))
     print(paint(f"→ ./course check {exercise.label}", "1"))
@@ -276,7 +271,7 @@ def next_one(root: Path, words: list[str]) -> int:
 
 def task(exercise: Exercise, bench: Workbench) -> str:
     """The task of an exercise as text, with the commands that go with it."""
-    count = len(list(exercise.folder.parent.glob("[0-9]_*")))
+    count = len(of_step(exercise.step))
     lines = [paint(f"Exercise {exercise.label}: {exercise.title}", "1") + f"  ({KINDS[exercise.kind]}, {exercise.minutes} minutes, "
              f"{exercise.number} of {count})", ""]
     text = re.sub(r"<!--.*?-->\n?", "", exercise.task.read_text(encoding="utf-8"), flags=re.DOTALL)
@@ -291,10 +286,11 @@ def progress_line(step: Step, exercises: list[Exercise], bench: Workbench) -> st
     """The exercises of a step in a few signs: passed, begun, given up, not begun."""
     if not exercises:
         return ""
-    passed = sum(bool(bench.of(one).passed) for one in exercises)
-    signs = {True: paint("✓", "32")}
-    marks = " ".join(signs.get(bool(bench.of(one).passed)) or ("s" if bench.of(one).gave_up else "…" if bench.begun(one) else "·") for one in exercises)
-    return f"exercises {marks}  {passed} of {len(exercises)}"
+    marks = []
+    for one in exercises:
+        progress = bench.of(one)
+        marks.append(paint("✓", "32") if progress.passed else "s" if progress.gave_up else "…" if bench.begun(one) else "·")
+    return f"exercises {' '.join(marks)}  {sum(bench.of(one).passed for one in exercises)} of {len(exercises)}"
 
 
 def _shown(path: Path, root: Path) -> str:

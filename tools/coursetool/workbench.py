@@ -1,5 +1,4 @@
 """The learner's own folder, work/: starters laid out, what was passed and which hints were seen, work kept when it is reset."""
-import hashlib
 import json
 import os
 import shutil
@@ -16,7 +15,7 @@ class Progress:
     """What is known of one exercise."""
 
     hints: list[int] = field(default_factory=list)  # the numbers of those that were shown
-    passed: str = ""        # the digest of the files that passed
+    passed: bool = False    # did it ever?
     gave_up: bool = False   # the solution was shown before it was passed
 
 
@@ -33,7 +32,7 @@ class Workbench:
         bench = cls(root)
         try:
             kept = json.loads(bench.file.read_text(encoding="utf-8"))
-            bench.table = {name: Progress([int(hint) for hint in one["hints"]], str(one["passed"]), bool(one["gave_up"]))
+            bench.table = {name: Progress([int(hint) for hint in one["hints"]], bool(one["passed"]), bool(one["gave_up"]))
                            for name, one in kept["exercises"].items()}
             bench.last = str(kept["last"])
         except FileNotFoundError:
@@ -62,14 +61,11 @@ class Workbench:
         draft.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
         os.replace(draft, self.file)
 
-    def has(self, exercise: Exercise) -> bool:
-        """Are its files laid out?"""
-        return all((self.folder(exercise) / file).is_file() for file in exercise.files)
-
     def begun(self, exercise: Exercise) -> bool:
         """Did the learner change anything about the starter?"""
-        return self.has(exercise) and any((self.folder(exercise) / file).read_bytes() != (exercise.starter / file).read_bytes()
-                                          for file in exercise.files)
+        mine = {file: self.folder(exercise) / file for file in exercise.files}
+        return (all(path.is_file() for path in mine.values())
+                and any(path.read_bytes() != (exercise.starter / file).read_bytes() for file, path in mine.items()))
 
     def lay_out(self, exercise: Exercise) -> bool:
         """Copies the starter where the learner has no file yet; True if there was one to copy."""
@@ -81,14 +77,6 @@ class Workbench:
                 shutil.copyfile(exercise.starter / file, mine)
                 new = True
         return new
-
-    def digest(self, exercise: Exercise) -> str:
-        """Of the learner's files, as they are now."""
-        return digest([self.folder(exercise) / file for file in exercise.files]) if self.has(exercise) else ""
-
-    def passes(self, exercise: Exercise) -> bool:
-        """Did it pass as it is now?"""
-        return bool(self.of(exercise).passed) and self.of(exercise).passed == self.digest(exercise)
 
     def set_aside(self, exercise: Exercise) -> Path | None:
         """Moves the learner's work out of the way; where it is kept, or None where there was none."""
@@ -103,12 +91,3 @@ class Workbench:
         kept.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(folder, kept)
         return kept
-
-
-def digest(files: list[Path]) -> str:
-    """One hash of the files' names and contents."""
-    sum = hashlib.sha256()
-    for file in files:
-        content = file.read_bytes()
-        sum.update(f"{file.name} {len(content)}\n".encode() + content)
-    return sum.hexdigest()[:16]
