@@ -71,7 +71,9 @@ std::string ProgressBar::close(const std::string& text) {
   next_draw_ = std::numeric_limits<double>::infinity();
   const double seconds = output_.seconds() - start_;
   std::string line = label_ + (text.empty() ? "" : "  " + text) + "  (" + format_duration(seconds);
-  if (done_ > 0 && seconds > 0) line += ", " + format_rate(done_, seconds, unit_);
+  if (done_ > before_ && seconds > 0) {
+    line += ", " + format_rate(done_ - before_, seconds, unit_);
+  }
   if (drawn_) *output_.stream << "\r\033[K" << std::flush;
   return line + ")";
 }
@@ -104,8 +106,11 @@ std::string ProgressBar::line(double now) const {
   if (has_bar) parts.push_back(bar(std::min(room / 4, kWidestBar), fraction));
   parts.push_back(total_ > 0 ? percent_of(fraction) : grouped(done_) + " " + unit_);
   if (!note_.empty()) parts.push_back(note_);
-  parts.push_back(format_rate(done_, seconds, unit_));
-  if (fraction > 0 && fraction < 1) parts.push_back(time_left(seconds * (1 - fraction) / fraction));
+  parts.push_back(format_rate(done_ - before_, seconds, unit_));
+  if (done_ > before_ && fraction < 1) {
+    parts.push_back(time_left(seconds * static_cast<double>(total_ - done_) /
+                              static_cast<double>(done_ - before_)));
+  }
 
   std::string text = cut_to_width(label_, has_bar ? room / 3 : room);
   for (const std::string& part : parts) {

@@ -48,6 +48,8 @@ class ProgressBar {
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
 
+  /// Begins where so many are done already, which took no time of this bar's.
+  void begin_at(int64_t done) { done_ = before_ = done; }
   /// Counts `n` more. Reads a clock; draws and allocates only when a redraw is due.
   /// @throws Interrupted after Ctrl-C
   void advance(int64_t n = 1) {
@@ -70,7 +72,7 @@ class ProgressBar {
 
   std::optional<InterruptGuard> guard_;
   std::string label_, unit_, note_;
-  int64_t total_ = 0, done_ = 0;
+  int64_t total_ = 0, done_ = 0, before_ = 0;
   ProgressOutput output_;
   double start_ = 0, next_draw_ = 0;
   bool drawn_ = false, finished_ = false;

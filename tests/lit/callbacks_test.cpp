@@ -92,7 +92,7 @@ TEST_F(EarlyStop, StateGoesOnWhereItWas) {
   other.load_state_dict(stopping_->state_dict());
   EXPECT_EQ(other.wait_count(), 1);
   EXPECT_EQ(other.best_score(), 5);
-  EXPECT_EQ(other.options().patience, 7) << "as in Lightning";
+  EXPECT_EQ(other.options().patience, 3) << "what is given now counts; Lightning takes the 7";
 }
 
 TEST_F(EarlyStop, ChecksAfterValidationWhereThatIsNotOnceAnEpoch) {

@@ -166,6 +166,42 @@ TEST(LoaderInMemory, CanCountEpochsFromElsewhere) {
   EXPECT_EQ(rest(again, 2), rest_of(*cut));
 }
 
+// Lightning's calls: a loader to validate with is requested in epochs that validate, and in no
+// other.
+TEST(LoadersForATrainer, AreRequestedWhenTheyAreNeeded) {
+  struct Asked : Line {
+    Loaders train_dataloader() override {
+      calls.push_back("T" + std::to_string(current_epoch()));
+      return numbers(2);
+    }
+    Loaders val_dataloader() override {
+      calls.push_back("V" + std::to_string(current_epoch()));
+      return numbers(1);
+    }
+    void on_train_start() override { calls.push_back("start"); }
+    std::vector<std::string> calls;
+  };
+  const auto calls = [](int64_t sanity, int64_t reload, int64_t validates, int64_t epochs) {
+    const auto module = std::make_shared<Asked>();
+    Trainer trainer(quiet({.max_epochs = epochs,
+                           .check_val_every_n_epoch = validates,
+                           .num_sanity_val_steps = sanity,
+                           .reload_dataloaders_every_n_epochs = reload}));
+    trainer.fit(module);
+    std::string text;
+    for (const std::string& call : module->calls) text += (text.empty() ? "" : " ") + call;
+    return text;
+  };
+  EXPECT_EQ(calls(0, 1, 2, 4), "T0 start T1 V1 T2 T3 V3");
+  EXPECT_EQ(calls(1, 1, 2, 4), "V0 T0 start T1 V1 T2 T3 V3");
+  EXPECT_EQ(calls(0, 0, 1, 2), "T0 V0 start");
+  EXPECT_EQ(calls(0, 0, 2, 2), "T0 start V1");
+  EXPECT_EQ(calls(0, 1, 1, 3), "T0 V0 start T1 V1 T2 V2");
+  EXPECT_EQ(calls(0, 2, 1, 4), "T0 V0 start T2 V2");
+  EXPECT_EQ(calls(0, 2, 2, 4), "T0 start V1 T2 V3");
+  EXPECT_EQ(calls(0, 3, 2, 6), "T0 start V1 T3 V5");
+}
+
 TEST(LoadersForATrainer, AnythingIsTaken) {
   const testing::Messages quietly;
   class Sums : public Line {

@@ -79,14 +79,21 @@ TEST_F(Report, AResumedRunHasTheWholeCurve) {
     Trainer(quiet({.callbacks = {first}, .max_epochs = 2})).fit(module_, numbers(1));
     state = first->state_dict();
   }
-  report->load_state_dict(state);
-  EXPECT_EQ(report->state_dict().at("curves").as_dict().at("m").as_list().size(), 2U);
-  EXPECT_EQ(
-      report->state_dict().at("curves").as_dict().at("m").as_list()[1].as_list()[1].as_double(),
-      1.5);
+  const auto expect_both = [&] {
+    report->load_state_dict(state);
+    const torch::Tensor curve = report->state_dict().at("curves").as_dict().at("m").as_tensor();
+    EXPECT_TRUE(torch::equal(curve, torch::tensor({{0.0, 0.0}, {1.0, 1.5}}, torch::kFloat64)));
+  };
+  expect_both();
+  // As version 0.1 kept it.
+  state.set("curves",
+            course::Dict{{"m", course::List{course::List{0, 0.0}, course::List{1, 1.5}}}});
+  expect_both();
   state.set("curves", course::Dict{{"m", course::List{course::List{1}}}});
   EXPECT_EQ(error_of([&] { report->load_state_dict(state); }),
             "a point of HtmlReport's curves has not two numbers");
+  state.set("curves", course::Dict{{"m", torch::ones({2, 3})}});
+  EXPECT_THAT(error_of([&] { report->load_state_dict(state); }), HasSubstr("[2, 3]"));
   EXPECT_EQ(error_of([] { HtmlReport({.max_samples = -1}); }),
             "max_samples of HtmlReport is -1, but must be at least 0");
 }

@@ -176,6 +176,49 @@ TEST_F(Logging, SeveralLoaders) {
               HasSubstr("log(\"t\") was called twice in test_step with different options"));
 }
 
+// Lightning's: what is logged without the loader's number is still that loader's.
+TEST_F(Logging, SeveralLoadersWithoutTheirNumbers) {
+  module_->on_test = [](Line& self, const Batch&, int64_t batch_idx, int64_t loader) {
+    const LogOptions bare{.on_step = false, .on_epoch = true, .add_dataloader_idx = false};
+    self.log("no_dl_" + std::to_string(loader), loader, bare);
+    self.log("s" + std::to_string(loader), 10 * loader + batch_idx,
+             {.on_step = true, .on_epoch = false, .add_dataloader_idx = false});
+  };
+  Trainer trainer(with_logger({}));
+  const auto scores = trainer.test(module_, {numbers(2), numbers(3)}, {.verbose = false});
+  ASSERT_EQ(scores.size(), 2);
+  EXPECT_THAT(scores[0], ElementsAre(Pair("no_dl_0", 0)));
+  EXPECT_THAT(scores[1], ElementsAre(Pair("no_dl_1", 1)));
+  EXPECT_THAT(logger_->of("s0"), ElementsAre(Pair(0, 0), Pair(1, 1)));
+  EXPECT_THAT(logger_->of("s1"), ElementsAre(Pair(0, 10), Pair(1, 11), Pair(2, 12)));
+}
+
+// Any pointer is a bool for C++, and would be logged as 1.
+static_assert(!std::is_constructible_v<LogValue, const char*>);
+static_assert(!std::is_constructible_v<LogValue, int*>);
+static_assert(!std::is_constructible_v<LogValue, std::nullptr_t>);
+static_assert(!std::is_constructible_v<LogValue, std::shared_ptr<int>>);
+static_assert(std::is_convertible_v<bool, LogValue> && std::is_convertible_v<size_t, LogValue> &&
+              std::is_convertible_v<float, LogValue> &&
+              std::is_convertible_v<torch::Tensor, LogValue>);
+
+TEST_F(Logging, AFastDevRunHasALoggerThatKeepsNothing) {
+  for (const bool has_logger : {true, false}) {
+    bool seen = false;
+    module_->on_step = [&](Line& self, auto&&...) {
+      seen = self.logger() != nullptr;
+      if (seen) self.logger()->log_hyperparams({{"a", 1}});
+      self.log("m", 1);
+    };
+    TrainerOptions options = with_logger({.fast_dev_run = 1});
+    if (!has_logger) options.logger = false;
+    Trainer trainer(options);
+    trainer.fit(module_, numbers(3));
+    EXPECT_EQ(seen, has_logger);
+    EXPECT_TRUE(logger_->rows.empty());
+  }
+}
+
 TEST_F(Logging, StandAloneEvaluationReturnsItsScores) {
   module_->on_validation = [](Line& self, const Batch& batch, int64_t, int64_t) {
     self.log("v", batch[0].mean());

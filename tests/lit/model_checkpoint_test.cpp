@@ -243,6 +243,18 @@ TEST_F(Names, Templates) {
   EXPECT_THAT(error_of([&] { name({.filename = "{acc"}); }), HasSubstr("not closed"));
 }
 
+TEST_F(Names, AWholeNumberTakesAFormatForOne) {
+  const auto name = [](const std::string& filename, double value) {
+    return ModelCheckpoint({.filename = filename})
+        .format_checkpoint_name({{"epoch_test", value}})
+        .string();
+  };
+  EXPECT_EQ(name("{epoch_test:03d}", 3), "epoch_test=003.ckpt");
+  EXPECT_EQ(name("{epoch_test:x}", 255), "epoch_test=ff.ckpt");
+  EXPECT_EQ(name("{epoch_test:05.1f}", 3), "epoch_test=003.0.ckpt");
+  EXPECT_THAT(error_of([&] { name("{epoch_test:03d}", 3.5); }), HasSubstr("no format"));
+}
+
 TEST_F(Names, ThatAreTakenGetAVersion) {
   EXPECT_THAT(sorted(files_of({1, 1, 1}, {.filename = "model", .save_top_k = -1})),
               ElementsAre("model-v1.ckpt", "model-v2.ckpt", "model.ckpt"));
@@ -264,7 +276,8 @@ int64_t step_of(const fs::path& path) {
 TEST_F(Last, BesideTheBest) {
   EXPECT_THAT(sorted(files_of({1, 2, 3}, {.monitor = "m", .save_last = SaveLast::yes})),
               ElementsAre("epoch=0-step=2.ckpt", "last.ckpt"));
-  EXPECT_EQ(step_of(folder_ / "last.ckpt"), 2) << "written where something else was";
+  EXPECT_EQ(step_of(folder_ / "last.ckpt"), 6)
+      << "at every opportunity; Lightning: 2, with the best";
   EXPECT_THAT(sorted(files_of({1, 1}, {.save_last = SaveLast::yes})), Contains("last-v1.ckpt"));
 }
 

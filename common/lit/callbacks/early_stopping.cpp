@@ -41,7 +41,8 @@ course::Dict EarlyStopping::state_dict() const {
           {"best_score", best_score_},
           {"patience", options_.patience},
           {"stopping_reason", static_cast<int64_t>(reason_)},
-          {"stopping_reason_message", reason_message_}};
+          {"stopping_reason_message", reason_message_},
+          {"best_epoch", best_epoch_}};
 }
 
 void EarlyStopping::load_state_dict(const course::Dict& state) {
@@ -49,13 +50,19 @@ void EarlyStopping::load_state_dict(const course::Dict& state) {
   wait_count_ = state.at("wait_count").as_int();
   stopped_epoch_ = state.at("stopped_epoch").as_int();
   best_score_ = best.is<torch::Tensor>() ? best.as_tensor().item<double>() : best.as_double();
-  options_.patience = state.at("patience").as_int();
   if (const course::Value* reason = state.find("stopping_reason")) {
     reason_ = static_cast<Reason>(reason->as_int());
     loaded_ = true;
   }
   const course::Value* message = state.find("stopping_reason_message");
   if (message != nullptr && message->is<std::string>()) reason_message_ = message->as_string();
+  if (const course::Value* epoch = state.find("best_epoch")) best_epoch_ = epoch->as_int();
+  // The patience that was given now counts, not the checkpoint's: there may be more of it.
+  if (reason_ == Reason::patience_exhausted && wait_count_ < options_.patience) {
+    reason_ = Reason::not_stopped;
+    reason_message_.clear();
+    stopped_epoch_ = 0;
+  }
 }
 
 void EarlyStopping::setup(Trainer& trainer, LightningModule&, const std::string&) {
@@ -68,7 +75,12 @@ void EarlyStopping::setup(Trainer& trainer, LightningModule&, const std::string&
 }
 
 void EarlyStopping::on_fit_start(Trainer& trainer, LightningModule&) {
-  if (std::exchange(loaded_, false) && reason_ != Reason::not_stopped) trainer.should_stop = true;
+  if (!std::exchange(loaded_, false) || reason_ == Reason::not_stopped) return;
+  trainer.should_stop = true;
+  info(
+      fmt::format("{} had stopped this run in epoch {}, and it stays stopped; to go on, give it "
+                  "more patience or leave it out",
+                  Callback::state_key(), stopped_epoch_));
 }
 
 void EarlyStopping::on_train_epoch_end(Trainer& trainer, LightningModule&) {
@@ -84,14 +96,49 @@ void EarlyStopping::run(Trainer& trainer) {
   if (!in_fit || trainer.sanity_checking() || trainer.fast_dev_run()) return;
   const std::optional<double> current = monitored(trainer);
   if (!current) return;
+  const double best_before = best_score_;
   const Decision decision = evaluate(*current);
-  if (trainer.strategy().any(decision.stop)) {
-    trainer.should_stop = true;
-    stopped_epoch_ = trainer.current_epoch();
-    reason_ = decision.reason;
-    reason_message_ = decision.message;
-  }
+  if (best_score_ != best_before) best_epoch_ = trainer.current_epoch();
   if (options_.verbose && !decision.message.empty()) info(decision.message);
+  if (!trainer.strategy().any(decision.stop)) return;
+  trainer.should_stop = true;
+  stopped_epoch_ = trainer.current_epoch();
+  reason_ = decision.reason;
+  reason_message_ = decision.message;
+  if (!options_.verbose) {
+    info(fmt::format("stopped by {}: {}", Callback::state_key(), why_stopped(*current)));
+  }
+}
+
+// "val_loss not better for 6 checks; best 0.0025 in epoch 30"
+std::string EarlyStopping::why_stopped(double current) const {
+  const auto of = [&](const char* what, std::optional<double> threshold) {
+    return fmt::format("{} {:.4g} is {} {:.4g}", options_.monitor, current, what,
+                       threshold.value_or(0));
+  };
+  std::string text;
+  switch (reason_) {
+    case Reason::patience_exhausted:
+      text = fmt::format("{} not better for {} check{}", options_.monitor, wait_count_,
+                         wait_count_ == 1 ? "" : "s");
+      break;
+    case Reason::stopping_threshold:
+      text = of("better than stopping_threshold", options_.stopping_threshold);
+      break;
+    case Reason::divergence_threshold:
+      text = of("worse than divergence_threshold", options_.divergence_threshold);
+      break;
+    case Reason::non_finite:
+      text = fmt::format("{} is {} in epoch {}", options_.monitor, current, stopped_epoch_);
+      break;
+    case Reason::not_stopped:  // a class derived from it has its own
+      text = reason_message_.empty() ? fmt::format("{} {:.4g}", options_.monitor, current)
+                                     : reason_message_;
+      break;
+  }
+  if (std::isfinite(best_score_))
+    text += fmt::format("; best {:.4g} in epoch {}", best_score_, best_epoch_);
+  return text;
 }
 
 std::optional<double> EarlyStopping::monitored(Trainer& trainer) {

@@ -45,6 +45,8 @@ class EarlyStopping : public Callback {
   /// The epoch it stopped in; 0 if it did not.
   int64_t stopped_epoch() const { return stopped_epoch_; }
   double best_score() const { return best_score_; }
+  /// The epoch of that score.
+  int64_t best_epoch() const { return best_epoch_; }
   Reason stopping_reason() const { return reason_; }
   const std::string& stopping_reason_message() const { return reason_message_; }
   const Options& options() const { return options_; }
@@ -54,7 +56,8 @@ class EarlyStopping : public Callback {
   void load_state_dict(const course::Dict& state) override;
   bool is_monitor() const override { return true; }
   void setup(Trainer& trainer, LightningModule& module, const std::string& stage) override;
-  /// A run that it had stopped when the checkpoint was written stays stopped.
+  /// A run that it had stopped when the checkpoint was written stays stopped, unless there is more
+  /// patience now.
   void on_fit_start(Trainer& trainer, LightningModule& module) override;
   void on_train_epoch_end(Trainer& trainer, LightningModule& module) override;
   void on_validation_end(Trainer& trainer, LightningModule& module) override;
@@ -76,12 +79,13 @@ class EarlyStopping : public Callback {
 
  private:
   void run(Trainer& trainer);
+  std::string why_stopped(double current) const;
   bool better(double a, double b) const { return minimize_ ? a < b : a > b; }
 
   Options options_;
   bool minimize_;
   bool on_train_epoch_end_ = false, loaded_ = false;
-  int64_t stopped_epoch_ = 0;
+  int64_t stopped_epoch_ = 0, best_epoch_ = 0;
   Reason reason_ = Reason::not_stopped;
   std::string reason_message_;
 };

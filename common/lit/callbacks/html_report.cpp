@@ -25,7 +25,8 @@
 namespace lit {
 namespace {
 
-constexpr int64_t kMostClasses = 30;  // of a matrix that a person can read
+constexpr int64_t kMostClasses = 30;   // of a matrix that a person can read
+constexpr size_t kMostPoints = 2'000;  // of a curve: more than a page is wide
 
 using course::escaped_markup;
 using Row = std::pair<std::string, std::string>;
@@ -124,6 +125,21 @@ std::string subject(std::string name) {
   return name;
 }
 
+// Half of the points: of each four neighbours the lowest and the highest, so that no peak is lost.
+void thin(std::vector<std::pair<int64_t, double>>& points) {
+  std::vector<std::pair<int64_t, double>> kept;
+  const auto lower = [](const auto& a, const auto& b) { return a.second < b.second; };
+  for (auto begin = points.begin(); begin != points.end();) {
+    const auto end = begin + std::min<std::ptrdiff_t>(4, points.end() - begin);
+    auto [low, high] = std::minmax_element(begin, end, lower);
+    if (high < low) std::swap(low, high);
+    kept.push_back(*low);
+    if (high != low) kept.push_back(*high);
+    begin = end;
+  }
+  points = std::move(kept);
+}
+
 }  // namespace
 
 HtmlReport::HtmlReport(Options options) : options_(std::move(options)) {
@@ -133,23 +149,42 @@ HtmlReport::HtmlReport(Options options) : options_(std::move(options)) {
   }
 }
 
+// Each curve as a [N, 2] tensor of epochs and values: a list of lists takes a hundred times as long
+// to write.
 course::Dict HtmlReport::state_dict() const {
   course::Dict curves;
   for (const auto& [name, points] : curves_) {
-    course::List list;
-    for (const auto& [epoch, value] : points) list.push_back(course::List{epoch, value});
-    curves.set(name, list);
+    torch::Tensor table = torch::empty({static_cast<int64_t>(points.size()), 2}, torch::kFloat64);
+    auto* row = table.data_ptr<double>();
+    for (const auto& [epoch, value] : points) {
+      *row++ = static_cast<double>(epoch);
+      *row++ = value;
+    }
+    curves.set(name, table);
   }
   return {{"curves", curves}, {"seconds", seconds_}};
 }
 
 void HtmlReport::load_state_dict(const course::Dict& state) {
   curves_.clear();
-  for (const auto& [name, list] : state.at("curves").as_dict()) {
-    for (const course::Value& point : list.as_list()) {
-      const course::List& pair = point.as_list();
-      if (pair.size() != 2) throw Error("a point of HtmlReport's curves has not two numbers");
-      curves_[name.as_string()].emplace_back(pair[0].as_int(), pair[1].as_double());
+  for (const auto& [name, kept] : state.at("curves").as_dict()) {
+    auto& points = curves_[name.as_string()];
+    if (kept.is<course::List>()) {  // version 0.1's
+      for (const course::Value& point : kept.as_list()) {
+        const course::List& pair = point.as_list();
+        if (pair.size() != 2) throw Error("a point of HtmlReport's curves has not two numbers");
+        points.emplace_back(pair[0].as_int(), pair[1].as_double());
+      }
+      continue;
+    }
+    const torch::Tensor table = kept.as_tensor().to(torch::kCPU, torch::kFloat64).contiguous();
+    if (table.dim() != 2 || table.size(1) != 2) {
+      throw Error("a curve of HtmlReport is a tensor of shape " + c10::str(table.sizes()) +
+                  ", but must be [N, 2]: epochs and values");
+    }
+    const auto* row = table.data_ptr<double>();
+    for (int64_t i = 0; i < table.size(0); ++i, row += 2) {
+      points.emplace_back(static_cast<int64_t>(row[0]), row[1]);
     }
   }
   seconds_ = state.at("seconds").as_double();
@@ -170,6 +205,7 @@ void HtmlReport::on_train_epoch_end(Trainer& trainer, LightningModule&) {
     auto& points = curves_[name];
     if (!points.empty() && points.back().first == trainer.current_epoch()) points.pop_back();
     points.emplace_back(trainer.current_epoch(), value);
+    if (points.size() > kMostPoints) thin(points);
   }
 }
 
@@ -254,10 +290,13 @@ void HtmlReport::on_exception(Trainer& trainer, LightningModule& module,
   }
 }
 
+// A run that is to resume, and has trained nothing yet, leaves the page alone.
 void HtmlReport::write(Trainer& trainer, LightningModule& module) {
-  if (trainer.fast_dev_run()) return;
+  const bool fits = trainer.state().fn == TrainerState::Fn::fit;
+  const bool is_at_its_start = fits && !trainer.has_trained() && !trainer.ckpt_path().empty();
+  if (trainer.fast_dev_run() || is_at_its_start) return;
   for (const auto& [name, value] : epoch_metrics(trainer)) results_.insert_or_assign(name, value);
-  if (trainer.state().fn == TrainerState::Fn::fit) {
+  if (fits) {
     seconds_ += steady_seconds() - started_;
     started_ = steady_seconds();
   }

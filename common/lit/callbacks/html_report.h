@@ -30,7 +30,8 @@ struct HtmlReportOptions {
 ///     their labels if the batch has a second tensor [B], and with what was predicted if the step
 ///     returns an output "preds": classes [B], or scores [B, C];
 ///   - config: the hyperparameters of module and data module; and the environment.
-/// Not Lightning's. Its curves are in a checkpoint, so that a resumed run has all of them.
+/// Not Lightning's. Its curves are in a checkpoint, so that a resumed run has all of them; a curve
+/// of more than 2,000 epochs is thinned, peaks excepted, so that checkpoint and page stay small.
 class HtmlReport : public Callback {
  public:
   using Options = HtmlReportOptions;

@@ -18,6 +18,34 @@ namespace lit {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+// Without links and dots, as far as it exists: one name for one place, however it is spelled.
+fs::path real_path(const fs::path& path) {
+  std::error_code failed;
+  const fs::path found = fs::weakly_canonical(fs::absolute(path), failed);
+  const fs::path real = failed ? fs::absolute(path).lexically_normal() : found;
+  return real.has_filename() ? real : real.parent_path();  // no slash at its end
+}
+
+// The same for a file, which may be a link itself.
+fs::path place_of(const fs::path& file) {
+  return file.empty() ? file : real_path(fs::absolute(file).parent_path()) / file.filename();
+}
+
+bool is_same_folder(const fs::path& a, const fs::path& b) {
+  std::error_code missing;
+  if (a.empty() || b.empty()) return a == b;
+  return real_path(a) == real_path(b) || fs::equivalent(a, b, missing);
+}
+
+bool is_inside(const fs::path& path, const fs::path& folder) {
+  const fs::path inside = path.lexically_relative(folder);
+  return !inside.empty() && *inside.begin() != "..";
+}
+
+}  // namespace
+
 ModelCheckpoint::ModelCheckpoint(Options options)
     : options_(std::move(options)),
       kth_value_(std::numeric_limits<double>::infinity() * (options_.mode == "min" ? 1 : -1)) {
@@ -60,17 +88,25 @@ ModelCheckpoint::ModelCheckpoint(Options options)
 
 namespace {
 
-// As Python would write the value into the template: whole numbers as such, others with a point.
+bool is_whole(double number) {
+  return number == std::floor(number) && std::abs(number) < 0x1p62;
+}
+
+// As Python would write the value into the template: whole numbers as such, others with a point. A
+// format for whole numbers takes every value that is one: all that is logged are floating-point
+// numbers.
 std::string formatted(const std::string& name, const std::string& spec, const LogValue* value) {
-  const bool whole = name == "epoch" || name == "step" || value == nullptr;
+  const bool counts = name == "epoch" || name == "step" || value == nullptr;
   const double number = value == nullptr ? 0 : value->value();
   try {
     if (spec.empty()) {
-      if (whole) return fmt::format("{}", static_cast<int64_t>(number));
+      if (counts) return fmt::format("{}", static_cast<int64_t>(number));
       return course::python_float(number);
     }
     const std::string pattern = "{:" + spec + "}";
-    if (whole && spec.find_first_of("fFeEgG%") == std::string::npos) {
+    const bool for_whole = std::string("bBcdoxX").find(spec.back()) != std::string::npos;
+    const bool for_any = spec.find_first_of("fFeEgG%") == std::string::npos;
+    if ((counts && for_any) || (for_whole && is_whole(number))) {
       return fmt::format(fmt::runtime(pattern), static_cast<int64_t>(number));
     }
     return fmt::format(fmt::runtime(pattern), number);
@@ -113,16 +149,20 @@ fs::path ModelCheckpoint::format_checkpoint_name(const Metrics& metrics,
   return dirpath_ / (name + FILE_EXTENSION);
 }
 
-// What a killed run has written behind the checkpoint that this one goes on from, it now writes
-// again.
-bool ModelCheckpoint::is_leftover(const fs::path& path) const {
-  if (!resumed_from_ || saved_here_.count(path) != 0 || path == last_model_path_) return false;
-  for (const auto& [kept, score] : best_k_models_) {
-    if (kept == path) return false;
-  }
+// Files newer than the resumed checkpoint are leftovers of a killed run, which this run writes
+// again: they may be overwritten. Those that the checkpoint lists are not.
+void ModelCheckpoint::find_leftovers(const Trainer& trainer) {
+  leftovers_.clear();
   std::error_code failed;
-  const auto written = fs::last_write_time(path, failed);
-  return !failed && written >= *resumed_from_;  // of a clock that ticks every few milliseconds
+  const auto resumed_from = fs::last_write_time(trainer.ckpt_path(), failed);
+  if (failed) return;
+  for (const auto& entry : fs::directory_iterator(dirpath_, failed)) {
+    const auto written = fs::last_write_time(entry.path(), failed);
+    // Not older: the clock of files ticks every few milliseconds.
+    if (!failed && written >= resumed_from) leftovers_.insert(entry.path().filename().string());
+  }
+  leftovers_.erase(last_model_path_.filename().string());
+  for (const auto& [kept, score] : best_k_models_) leftovers_.erase(kept.filename().string());
 }
 
 // The first name that nobody has; what is to be replaced by it counts as free.
@@ -130,8 +170,10 @@ fs::path ModelCheckpoint::free_name(const Metrics& metrics, const std::string& f
                                     const fs::path& replaced) const {
   fs::path path = format_checkpoint_name(metrics, filename);
   if (!options_.enable_version_counter) return path;
-  for (int64_t version = STARTING_VERSION;
-       fs::exists(path) && path != replaced && !is_leftover(path); ++version) {
+  const auto is_free = [&] {
+    return !fs::exists(path) || path == replaced || leftovers_.count(path.filename().string()) != 0;
+  };
+  for (int64_t version = STARTING_VERSION; !is_free(); ++version) {
     path = format_checkpoint_name(metrics, filename, version);
   }
   return path;
@@ -145,7 +187,7 @@ fs::path ModelCheckpoint::resolve_dirpath(const Trainer& trainer) const {
   } else if (folder.empty()) {
     folder = trainer.log_dir() / "checkpoints";
   }
-  return fs::absolute(folder).lexically_normal();
+  return real_path(folder);
 }
 
 std::vector<fs::path> ModelCheckpoint::last_checkpoints(const Trainer& trainer) const {
@@ -165,26 +207,24 @@ std::vector<fs::path> ModelCheckpoint::last_checkpoints(const Trainer& trainer) 
 
 void ModelCheckpoint::setup(Trainer& trainer, LightningModule&, const std::string& stage) {
   if (dirpath_.empty()) dirpath_ = resolve_dirpath(trainer);
+  ckpt_path_ = trainer.ckpt_path().empty() ? fs::path() : real_path(trainer.ckpt_path());
+  leftovers_.clear();
+  same_folder_ = validated_ = deferred_ = false;
   std::error_code missing;
-  resumed_from_.reset();
-  if (stage == "fit" && !trainer.ckpt_path().empty()) {
-    const auto written = fs::last_write_time(trainer.ckpt_path(), missing);
-    if (!missing) resumed_from_ = written;
-  }
   const bool has_files = fs::is_directory(dirpath_, missing) && !fs::is_empty(dirpath_, missing);
   if (stage == "fit" && has_files && options_.save_top_k != 0 && trainer.ckpt_path().empty()) {
     warn(fmt::format("the folder for checkpoints has files already: {}", dirpath_.string()));
   }
 }
 
-void ModelCheckpoint::on_train_start(Trainer&, LightningModule&) {
+void ModelCheckpoint::on_train_start(Trainer& trainer, LightningModule&) {
+  if (same_folder_) find_leftovers(trainer);
   last_time_checked_ = steady_seconds();
-  validated_ = deferred_ = false;
 }
 
-bool ModelCheckpoint::nothing_to_save(const Trainer& trainer) const {
+bool ModelCheckpoint::saves_nothing(const Trainer& trainer) {
   return trainer.fast_dev_run() || trainer.state().fn != TrainerState::Fn::fit ||
-         trainer.sanity_checking() || last_global_step_saved_ == trainer.global_step();
+         trainer.sanity_checking();
 }
 
 // After the training epoch, where its validation is over by then and there is but one.
@@ -200,7 +240,7 @@ bool ModelCheckpoint::saves_on_train_epoch_end(const Trainer& trainer) const {
 
 void ModelCheckpoint::on_train_batch_end(Trainer& trainer, LightningModule&, const StepOutput&,
                                          const Batch&, int64_t) {
-  if (nothing_to_save(trainer)) return;
+  if (saves_nothing(trainer)) return;
   const bool by_steps =
       every_n_train_steps_ > 0 && trainer.global_step() % every_n_train_steps_ == 0;
   const double now = steady_seconds();
@@ -210,52 +250,63 @@ void ModelCheckpoint::on_train_batch_end(Trainer& trainer, LightningModule&, con
   if (!by_steps && !by_time) return;
   if (by_time) last_time_checked_ = now;
   const Metrics metrics = candidates(trainer);
-  if (!options_.monitor.empty() && trainer.validation_is_due()) {
-    deferred_ = true;  // the metric is about to be known
-    return;
+  if (!options_.monitor.empty()) {
+    const bool validates_now = trainer.validation_is_due();
+    // The metric is not there yet, or about to be another: the next validation may bring it.
+    deferred_ = validates_now || metrics.count(options_.monitor) == 0;
+    if (deferred_) {
+      if (!validates_now) save_last(trainer, metrics);
+      return;
+    }
   }
-  save_top_k(trainer, metrics);
-  save_last(trainer, metrics);
+  save(trainer, metrics);
 }
 
 void ModelCheckpoint::on_validation_end(Trainer& trainer, LightningModule&) {
-  if (trainer.state().fn == TrainerState::Fn::fit && !trainer.sanity_checking()) validated_ = true;
-  if (nothing_to_save(trainer)) return;
-  if (std::exchange(deferred_, false)) {
+  if (saves_nothing(trainer)) return;
+  validated_ = true;
+  if (deferred_) {
     const Metrics metrics = candidates(trainer);
-    save_top_k(trainer, metrics);
-    save_last(trainer, metrics);
+    deferred_ = metrics.count(options_.monitor) == 0;  // it may come with the epoch's end
+    deferred_ ? save_last(trainer, metrics) : save(trainer, metrics);
   } else if (!saves_on_train_epoch_end(trainer)) {
     save_for_epoch(trainer);
   }
 }
 
 void ModelCheckpoint::on_train_epoch_end(Trainer& trainer, LightningModule&) {
-  if (!nothing_to_save(trainer) && saves_on_train_epoch_end(trainer)) save_for_epoch(trainer);
+  if (saves_nothing(trainer)) return;
+  if (deferred_) {
+    const Metrics metrics = candidates(trainer);
+    const bool found = metrics.count(options_.monitor) != 0;
+    if (!found && (validated_ || !trainer.enable_validation())) refuse_monitor(metrics);
+    deferred_ = !found;
+  }
+  if (saves_on_train_epoch_end(trainer)) save_for_epoch(trainer);
 }
 
 void ModelCheckpoint::save_for_epoch(Trainer& trainer) {
-  const Metrics metrics = candidates(trainer);
   if (every_n_epochs_ > 0 && (trainer.current_epoch() + 1) % every_n_epochs_ == 0) {
-    save_top_k(trainer, metrics);
+    save(trainer, candidates(trainer));
   }
-  save_last(trainer, metrics);
 }
 
 // A fit that has saved nothing at all leaves its last state at least.
 void ModelCheckpoint::on_train_end(Trainer& trainer, LightningModule&) {
-  if (options_.save_last == SaveLast::no || nothing_to_save(trainer) || !last_saved_.empty())
-    return;
-  last_global_step_saved_ = trainer.global_step();
-  save_last(trainer, candidates(trainer));
+  if (saves_nothing(trainer) || !trainer.has_trained()) return;
+  if (last_saved_.empty() && last_model_path_.empty()) save_last(trainer, candidates(trainer));
 }
 
-// No bookkeeping of the best, and nothing that hides the exception.
+// No bookkeeping of the best, and nothing that hides the exception. A run that has trained nothing
+// yet has nothing that is not kept already.
 void ModelCheckpoint::on_exception(Trainer& trainer, LightningModule&, const std::exception&) {
-  if (!options_.save_on_exception || nothing_to_save(trainer)) return;
+  if (!options_.save_on_exception || saves_nothing(trainer) || !trainer.has_trained() ||
+      last_global_step_saved_ == trainer.global_step()) {
+    return;
+  }
   try {
     const Metrics metrics = candidates(trainer);
-    save(trainer, free_name(metrics, "", {}));
+    save_file(trainer, free_name(metrics, "", {}));
     save_last(trainer, metrics);
   } catch (const std::exception& error) {
     warn(fmt::format("no checkpoint could be saved: {}", error.what()));
@@ -271,19 +322,26 @@ Metrics ModelCheckpoint::candidates(Trainer& trainer) const {
   return metrics;
 }
 
+void ModelCheckpoint::save(Trainer& trainer, const Metrics& metrics) {
+  if (last_global_step_saved_ != trainer.global_step()) save_top_k(trainer, metrics);
+  save_last(trainer, metrics);
+}
+
+// A validation has been, so that the metric would be there if anybody logged it.
+void ModelCheckpoint::refuse_monitor(const Metrics& metrics) const {
+  std::string known;
+  for (const auto& [name, value] : metrics) known += " " + name;
+  const std::string text = fmt::format(
+      "ModelCheckpoint monitors {}, which was not logged; there are:{}", options_.monitor, known);
+  if (validated_) throw Error(text);
+  warn(text + "; the best cannot be told");
+}
+
 void ModelCheckpoint::save_top_k(Trainer& trainer, const Metrics& metrics) {
   if (options_.save_top_k == 0) return;
   if (options_.monitor.empty()) return save_newest(trainer, metrics);
   const auto found = metrics.find(options_.monitor);
-  if (found == metrics.end()) {
-    std::string known;
-    for (const auto& [name, value] : metrics) known += " " + name;
-    const std::string text = fmt::format(
-        "ModelCheckpoint monitors {}, which was not logged; there are:{}", options_.monitor, known);
-    if (validated_) throw Error(text);
-    warn(text + "; nothing is saved");
-    return;
-  }
+  if (found == metrics.end()) return refuse_monitor(metrics);
   const double current = found->second.value();
   const int64_t k = options_.save_top_k;
   const bool has_room = k == -1 || static_cast<int64_t>(best_k_models_.size()) < k;
@@ -322,11 +380,7 @@ void ModelCheckpoint::save_monitored(Trainer& trainer, const Metrics& metrics, d
   current_score_ = current;
   std::erase_if(best_k_models_, [&](const auto& one) { return one.first == path; });
   best_k_models_.emplace_back(path, current);
-  if (best_k_models_.size() == k) {
-    const auto* worst = extreme(/*best=*/false);
-    kth_best_model_path_ = worst->first;
-    kth_value_ = worst->second;
-  }
+  keep_at_most_k();
   const auto* best = extreme(/*best=*/true);
   best_model_path_ = best->first;
   best_model_score_ = best->second;
@@ -337,46 +391,57 @@ void ModelCheckpoint::save_monitored(Trainer& trainer, const Metrics& metrics, d
         trainer.current_epoch(), trainer.global_step(), options_.monitor, current,
         *best_model_score_, path.string(), k));
   }
-  save(trainer, path);
+  save_file(trainer, path);
   if (!displaced.empty()) remove(trainer, displaced, path);
 }
 
 void ModelCheckpoint::save_newest(Trainer& trainer, const Metrics& metrics) {
   const fs::path replaced = options_.save_top_k == 1 ? best_model_path_ : fs::path();
   best_model_path_ = free_name(metrics, "", replaced);
-  save(trainer, best_model_path_);
+  save_file(trainer, best_model_path_);
   if (!replaced.empty()) remove(trainer, replaced, best_model_path_);
 }
 
-// Only where something was saved at this very step.
+// Whenever there is an opportunity to save, whatever the metric: the last state is the one to go on
+// from. Lightning writes it only together with another file. What the file says of itself is set
+// before it is written, as in save_file.
 void ModelCheckpoint::save_last(Trainer& trainer, const Metrics& metrics) {
-  if (options_.save_last == SaveLast::no || last_global_step_saved_ != trainer.global_step()) {
-    return;
-  }
+  if (options_.save_last == SaveLast::no || last_step_of_last_ == trainer.global_step()) return;
   const fs::path previous = last_model_path_;
+  const int64_t step_before = std::exchange(last_step_of_last_, trainer.global_step());
   last_model_path_ = free_name(metrics, CHECKPOINT_NAME_LAST, previous);
-  std::error_code failed;
-  const bool links = options_.save_last == SaveLast::link && !last_saved_.empty();
-  if (links) {
-    const fs::path temporary = last_model_path_.string() + ".tmp";
-    fs::remove(temporary, failed);
-    fs::create_symlink(fs::relative(last_saved_, last_model_path_.parent_path()), temporary,
-                       failed);
-    if (!failed) fs::rename(temporary, last_model_path_, failed);
+  try {
+    const bool is_there = !last_saved_.empty() && last_global_step_saved_ == trainer.global_step();
+    if (options_.save_last != SaveLast::link || !is_there || !link_last()) {
+      trainer.save_checkpoint(last_model_path_, options_.save_weights_only);
+    }
+  } catch (...) {
+    last_model_path_ = previous;
+    last_step_of_last_ = step_before;
+    throw;
   }
-  if (!links || failed) trainer.save_checkpoint(last_model_path_, options_.save_weights_only);
-  saved_here_.insert(last_model_path_);
+  leftovers_.erase(last_model_path_.filename().string());
   tell_loggers(trainer);
   if (!previous.empty()) remove(trainer, previous, last_model_path_);
 }
 
-// What the file says of itself is settled before it is written.
-void ModelCheckpoint::save(Trainer& trainer, const fs::path& path) {
+// false: this file system has no links.
+bool ModelCheckpoint::link_last() const {
+  std::error_code failed;
+  const fs::path temporary = last_model_path_.string() + ".tmp";
+  fs::remove(temporary, failed);
+  fs::create_symlink(fs::relative(last_saved_, last_model_path_.parent_path()), temporary, failed);
+  if (!failed) fs::rename(temporary, last_model_path_, failed);
+  return !failed;
+}
+
+// What the file says of itself is set before it is written.
+void ModelCheckpoint::save_file(Trainer& trainer, const fs::path& path) {
   const fs::path before = std::exchange(last_saved_, path);
   const int64_t step_before = std::exchange(last_global_step_saved_, trainer.global_step());
   try {
     trainer.save_checkpoint(path, options_.save_weights_only);
-    saved_here_.insert(path);
+    leftovers_.erase(path.filename().string());
   } catch (...) {
     last_saved_ = before;
     last_global_step_saved_ = step_before;
@@ -392,19 +457,12 @@ void ModelCheckpoint::tell_loggers(const Trainer& trainer) const {
 
 void ModelCheckpoint::remove(const Trainer& trainer, const fs::path& previous,
                              const fs::path& current) const {
-  const auto absolute = [](const fs::path& path) {
-    return path.empty() ? path : fs::absolute(path).lexically_normal();
-  };
-  const fs::path one = absolute(previous);
-  const fs::path inside = one.lexically_relative(dirpath_);
-  const bool is_ours = !inside.empty() && *inside.begin() != "..";
-  if (one == absolute(current) || one == absolute(trainer.ckpt_path()) || !is_ours) return;
+  const fs::path file = place_of(previous);
+  if (!is_inside(file, dirpath_) || file == place_of(current) || file == ckpt_path_) return;
   if (!trainer.strategy().is_global_zero()) return;
   std::error_code failed;
-  fs::remove(one, failed);
-  if (failed) {
-    warn(fmt::format("{} could not be removed: {}", one.string(), failed.message()));
-  }
+  fs::remove(file, failed);
+  if (failed) warn(fmt::format("{} could not be removed: {}", file.string(), failed.message()));
 }
 
 // --- State ------------------------------------------------------------------------------------
@@ -437,7 +495,21 @@ course::Dict ModelCheckpoint::state_dict() const {
           {"kth_value", kth_value_},
           {"last_model_path", last_model_path_.string()},
           {"last_global_step_saved", last_global_step_saved_},
+          {"last_step_of_last", last_step_of_last_},
+          {"deferred", deferred_},
           {"last_saved", last_saved_.string()}};
+}
+
+// Was the folder renamed or copied, perhaps with a run's folder around it? Then the checkpoint that
+// was read lies in the new one, too.
+bool ModelCheckpoint::has_moved_from(const fs::path& saved) const {
+  if (saved.empty() || ckpt_path_.empty()) return false;
+  fs::path before = saved, now = dirpath_;
+  while (before.has_filename() && before.filename() == now.filename()) {
+    before = before.parent_path();
+    now = now.parent_path();
+  }
+  return is_inside(ckpt_path_, now);
 }
 
 void ModelCheckpoint::load_state_dict(const course::Dict& state) {
@@ -445,28 +517,63 @@ void ModelCheckpoint::load_state_dict(const course::Dict& state) {
     if (value.is_none()) return std::nullopt;
     return value.is<torch::Tensor>() ? value.as_tensor().item<double>() : value.as_double();
   };
-  best_model_path_ = state.at("best_model_path").as_string();
-  if (state.at("dirpath").as_string() != dirpath_.string()) {
+  const fs::path saved = state.at("dirpath").as_string();
+  const bool moved = !is_same_folder(saved, dirpath_) && has_moved_from(saved);
+  same_folder_ = moved || is_same_folder(saved, dirpath_);
+  // Where a file lies now; "": it did not come along.
+  const auto now = [&](const course::Value& value) {
+    const fs::path path = value.as_string();
+    if (!moved || !is_inside(path, saved)) return path;
+    const fs::path here = dirpath_ / path.lexically_relative(saved);
+    return fs::exists(here) ? here : fs::path();
+  };
+  best_k_models_.clear();
+  for (const auto& [path, value] : state.at("best_k_models").as_dict()) {
+    const fs::path here = now(path);
+    if (!here.empty()) best_k_models_.emplace_back(here, number(value).value_or(0));
+  }
+  if (moved && best_k_models_.empty() && state.at("best_k_models").as_dict().size() > 0) {
+    same_folder_ = false;  // the checkpoint alone was copied
+  }
+  if (!same_folder_) {
     warn(fmt::format(
         "the checkpoint was kept in {}, and this run keeps its own in {}; of the former only "
         "best_model_path is taken over",
-        state.at("dirpath").as_string(), dirpath_.string()));
-    resumed_from_.reset();
+        saved.string(), dirpath_.string()));
+    best_model_path_ = state.at("best_model_path").as_string();
+    best_k_models_.clear();
     return;
   }
+  best_model_path_ = now(state.at("best_model_path"));
   best_model_score_ = number(state.at("best_model_score"));
   current_score_ = number(state.at("current_score"));
-  kth_best_model_path_ = state.at("kth_best_model_path").as_string();
+  kth_best_model_path_ = now(state.at("kth_best_model_path"));
   kth_value_ = number(state.at("kth_value")).value_or(kth_value_);
-  last_model_path_ = state.at("last_model_path").as_string();
-  best_k_models_.clear();
-  for (const auto& [path, value] : state.at("best_k_models").as_dict()) {
-    best_k_models_.emplace_back(path.as_string(), number(value).value_or(0));
-  }
+  last_model_path_ = now(state.at("last_model_path"));
   if (const course::Value* step = state.find("last_global_step_saved")) {
     last_global_step_saved_ = step->as_int();
-    last_saved_ = state.at("last_saved").as_string();
+    last_saved_ = now(state.at("last_saved"));
+    last_step_of_last_ = last_global_step_saved_;
   }
+  if (const course::Value* step = state.find("last_step_of_last")) {
+    last_step_of_last_ = step->as_int();
+    deferred_ = state.at("deferred").as_bool();
+  }
+  keep_at_most_k();
+}
+
+// A save_top_k that is less than it was: files beyond it stay, but are no longer counted.
+void ModelCheckpoint::keep_at_most_k() {
+  if (options_.monitor.empty() || options_.save_top_k < 1) return;
+  const auto k = static_cast<size_t>(options_.save_top_k);
+  while (best_k_models_.size() > k) {
+    const fs::path worst = extreme(/*best=*/false)->first;
+    std::erase_if(best_k_models_, [&](const auto& one) { return one.first == worst; });
+  }
+  if (best_k_models_.size() < k) return;
+  const auto* worst = extreme(/*best=*/false);
+  kth_best_model_path_ = worst->first;
+  kth_value_ = worst->second;
 }
 
 void ModelCheckpoint::to_yaml(fs::path path) const {

@@ -16,13 +16,14 @@
 
 namespace lit {
 
-/// Whether "last.ckpt" is written beside what is kept: as a file, or as a link to the newest one.
+/// Whether "last.ckpt" is written, whenever there is an opportunity to save and whatever the
+/// metric: as a file, or as a link where a file of this very step was kept.
 enum class SaveLast { no, yes, link };
 
 /// Lightning's arguments, in its order.
 struct ModelCheckpointOptions {
   /// The folder; by default checkpoints/ in the first logger's, else in the Trainer's
-  /// default_root_dir.
+  /// default_root_dir. A run may resume after it was renamed or copied, or through a link to it.
   std::filesystem::path dirpath = {};
   /// A name with logged values in it, "{epoch}-{val_loss:.2f}"; by default "{epoch}-{step}". Each
   /// becomes name=value, see auto_insert_metric_name.
@@ -106,19 +107,25 @@ class ModelCheckpoint : public Callback {
   bool minimizes() const { return options_.mode == "min"; }
   bool better(double a, double b) const { return minimizes() ? a < b : a > b; }
   std::filesystem::path resolve_dirpath(const Trainer& trainer) const;
-  bool nothing_to_save(const Trainer& trainer) const;
+  static bool saves_nothing(const Trainer& trainer);
   bool saves_on_train_epoch_end(const Trainer& trainer) const;
+  // An opportunity to save: what is among the best, and the last.
   void save_for_epoch(Trainer& trainer);
+  void save(Trainer& trainer, const Metrics& metrics);
   Metrics candidates(Trainer& trainer) const;
+  void refuse_monitor(const Metrics& metrics) const;
   void save_top_k(Trainer& trainer, const Metrics& metrics);
   void save_monitored(Trainer& trainer, const Metrics& metrics, double current);
   void save_newest(Trainer& trainer, const Metrics& metrics);
+  void keep_at_most_k();
   void save_last(Trainer& trainer, const Metrics& metrics);
-  void save(Trainer& trainer, const std::filesystem::path& path);
+  bool link_last() const;
+  void save_file(Trainer& trainer, const std::filesystem::path& path);
   void tell_loggers(const Trainer& trainer) const;
   void remove(const Trainer& trainer, const std::filesystem::path& previous,
               const std::filesystem::path& current) const;
-  bool is_leftover(const std::filesystem::path& path) const;
+  bool has_moved_from(const std::filesystem::path& saved) const;
+  void find_leftovers(const Trainer& trainer);
   std::filesystem::path free_name(const Metrics& metrics, const std::string& filename,
                                   const std::filesystem::path& replaced) const;
   const std::pair<std::filesystem::path, double>* extreme(bool best) const;
@@ -133,12 +140,16 @@ class ModelCheckpoint : public Callback {
   double kth_value_;
 
   std::filesystem::path last_saved_;
-  std::set<std::filesystem::path> saved_here_;                   // by this process
-  std::optional<std::filesystem::file_time_type> resumed_from_;  // when that file was written
-  int64_t last_global_step_saved_ = 0;
+  int64_t last_global_step_saved_ = 0;  // of the best or newest
+  int64_t last_step_of_last_ = 0;       // of last.ckpt
   double last_time_checked_ = 0;
-  bool deferred_ = false;   // a save that waits for the validation behind this batch
-  bool validated_ = false;  // since training started
+  bool deferred_ = false;   // a save that waits for its metric
+  bool validated_ = false;  // since this fit began
+
+  // Of a fit that resumes.
+  std::filesystem::path ckpt_path_;  // without links
+  bool same_folder_ = false;         // is dirpath the folder that the checkpoint lists?
+  std::set<std::string> leftovers_;  // names that may be used again
 };
 
 }  // namespace lit

@@ -22,10 +22,12 @@ std::filesystem::path OnExceptionCheckpoint::ckpt_path() const {
   return options_.dirpath / (options_.filename + ".ckpt");
 }
 
-// What cannot be written must not hide why it was to be.
+// A run that has trained nothing yet must not replace what it was to resume from. A failed save
+// must not hide the original exception.
 void OnExceptionCheckpoint::on_exception(Trainer& trainer, LightningModule&,
                                          const std::exception&) {
-  if (trainer.state().fn != TrainerState::Fn::fit) return;
+  const bool fits = trainer.state().fn == TrainerState::Fn::fit && !trainer.fast_dev_run();
+  if (!fits || !trainer.has_trained()) return;
   try {
     trainer.save_checkpoint(ckpt_path());
     info(fmt::format("what the run had reached is kept in {}", ckpt_path().string()));
@@ -34,8 +36,8 @@ void OnExceptionCheckpoint::on_exception(Trainer& trainer, LightningModule&,
   }
 }
 
-void OnExceptionCheckpoint::teardown(Trainer&, LightningModule&, const std::string& stage) {
-  if (stage != "fit") return;
+void OnExceptionCheckpoint::teardown(Trainer& trainer, LightningModule&, const std::string& stage) {
+  if (stage != "fit" || trainer.fast_dev_run() || !trainer.has_trained()) return;
   std::error_code none;
   std::filesystem::remove(ckpt_path(), none);
 }

@@ -14,7 +14,8 @@ struct OnExceptionCheckpointOptions {
 };
 
 /// Writes dirpath/filename.ckpt when a fit ends by an exception: Ctrl-C, SIGTERM, a mistake. The
-/// next fit goes on from there by itself, without a ckpt_path; one that succeeds removes the file.
+/// next fit resumes from there by itself, without a ckpt_path; one that succeeds removes the file.
+/// A fit that has not trained a batch of its own, and a fast_dev_run, leave the file alone.
 class OnExceptionCheckpoint : public Callback {
  public:
   using Options = OnExceptionCheckpointOptions;

@@ -28,12 +28,23 @@ std::string ProgressBar::get_metrics(Trainer& trainer) const {
   return text;
 }
 
-void ProgressBar::on_train_epoch_start(Trainer& trainer, LightningModule&) {
+void ProgressBar::start_epoch(const Trainer& trainer, int64_t done) {
   const std::string of =
       trainer.max_epochs() > 0 ? fmt::format("/{}", trainer.max_epochs() - 1) : "";
   train_ = std::make_unique<course::ProgressBar>(
       fmt::format("Epoch {}{}", trainer.current_epoch(), of), total(trainer.num_training_batches()),
       "batches", output_);
+  train_->begin_at(done);
+}
+
+void ProgressBar::on_train_epoch_start(Trainer& trainer, LightningModule&) {
+  start_epoch(trainer, 0);
+}
+
+// A run that resumes in the middle of an epoch has no start of it.
+void ProgressBar::on_train_batch_start(Trainer& trainer, LightningModule&, const Batch&,
+                                       int64_t batch_idx) {
+  if (train_ == nullptr) start_epoch(trainer, batch_idx);
 }
 
 void ProgressBar::on_train_batch_end(Trainer& trainer, LightningModule&, const StepOutput&,
@@ -48,7 +59,7 @@ void ProgressBar::on_train_batch_end(Trainer& trainer, LightningModule&, const S
 }
 
 void ProgressBar::on_train_epoch_end(Trainer& trainer, LightningModule&) {
-  if (train_ == nullptr) return;
+  if (train_ == nullptr) start_epoch(trainer, 0);  // it has resumed after the last batch
   train_->finish(get_metrics(trainer));
   train_.reset();
 }

@@ -24,6 +24,8 @@ class ProgressBar : public Callback {
 
   void on_sanity_check_end(Trainer& trainer, LightningModule& module) override;
   void on_train_epoch_start(Trainer& trainer, LightningModule& module) override;
+  void on_train_batch_start(Trainer& trainer, LightningModule& module, const Batch& batch,
+                            int64_t batch_idx) override;
   void on_train_batch_end(Trainer& trainer, LightningModule& module, const StepOutput& outputs,
                           const Batch& batch, int64_t batch_idx) override;
   void on_train_epoch_end(Trainer& trainer, LightningModule& module) override;
@@ -47,6 +49,7 @@ class ProgressBar : public Callback {
                     const std::exception& exception) override;
 
  private:
+  void start_epoch(const Trainer& trainer, int64_t done);
   void start_loader(const char* what, int64_t batch_idx, int64_t dataloader_idx, int64_t batches);
   void advance_loader();
   void finish_loader(const Trainer& trainer);

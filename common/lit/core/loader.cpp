@@ -29,9 +29,14 @@ class InMemory : public Loader {
     return std::make_shared<InMemory>(loader_.unshuffled(), first_epoch_);
   }
   course::Dict state_dict() const override {
-    return {{"epoch", number_}, {"position", epoch_ ? epoch_->position() : int64_t{0}}};
+    return {{"epoch", number_},
+            {"position", epoch_ ? epoch_->position() : int64_t{0}},
+            {"batch_size", loader_.options().batch_size},
+            {"samples", loader_.samples()}};
   }
   void load_state_dict(const course::Dict& state) override {
+    detail::check_position(state, loader_.options().batch_size, loader_.samples(),
+                           loader_.batches());
     begin(state.at("epoch").as_int(), state.at("position").as_int());
     resumed_ = true;
   }
@@ -52,6 +57,36 @@ class InMemory : public Loader {
 };
 
 }  // namespace
+
+void detail::check_position(const course::Dict& state, int64_t batch_size,
+                            std::optional<int64_t> samples, std::optional<int64_t> batches) {
+  const int64_t position = state.at("position").as_int();
+  const auto before = [&](const char* name) -> std::optional<int64_t> {
+    const course::Value* found = state.find(name);  // version 0.1 kept the position alone
+    return found == nullptr ? std::nullopt : std::optional(found->as_int());
+  };
+  const std::string written =
+      "it was written in the middle of an epoch, after " + std::to_string(position) + " batches";
+  const std::string advice = ", or resume from a checkpoint of an epoch's end";
+  const std::optional<int64_t> size_before = before("batch_size"),
+                               samples_before = before("samples");
+  if (position == 0) return;
+  if (size_before && *size_before != batch_size) {
+    throw Error(written + " of " + std::to_string(*size_before) +
+                " samples, but the loader's batches now have " + std::to_string(batch_size) +
+                "; give it " + std::to_string(*size_before) + " again" + advice);
+  }
+  if (samples_before && samples && *samples_before != *samples) {
+    throw Error(written + " of a data set of " + std::to_string(*samples_before) +
+                " samples, but there are now " + std::to_string(*samples) +
+                "; give it the same data" + advice);
+  }
+  if (batches && position > *batches) {
+    throw Error(written + ", but an epoch now has only " + std::to_string(*batches) + " of " +
+                std::to_string(batch_size) + " samples; give it the same batch size and data" +
+                advice);
+  }
+}
 
 std::shared_ptr<Loader> loader(course::InMemoryLoader in_memory, int64_t first_epoch) {
   return std::make_shared<InMemory>(std::move(in_memory), first_epoch);

@@ -123,6 +123,12 @@ class Loaders {
 
 namespace detail {
 
+/// @throws Error if a loader's state is of other batches than the loader has now, so that its
+/// position would be another place in the data. @param samples, batches  of an epoch; none: nobody
+/// knows
+void check_position(const course::Dict& state, int64_t batch_size, std::optional<int64_t> samples,
+                    std::optional<int64_t> batches);
+
 template <typename DataLoader>
 constexpr bool kShuffles = false;
 template <typename Dataset>
@@ -160,9 +166,10 @@ class TorchLoader : public Loader {
     return to_batch(**next_);
   }
   course::Dict state_dict() const override {
-    return {{"generator", generator_}, {"position", position_}};
+    return {{"generator", generator_}, {"position", position_}, {"batch_size", batch_size()}};
   }
   void load_state_dict(const course::Dict& state) override {
+    check_position(state, batch_size(), std::nullopt, batches_);
     const torch::Tensor now = generator_state(torch::kCPU);
     set_generator_state(torch::kCPU, state.at("generator").as_tensor());
     begin_epoch(0);
@@ -177,6 +184,8 @@ class TorchLoader : public Loader {
   }
 
  private:
+  int64_t batch_size() const { return static_cast<int64_t>(loader_->options().batch_size); }
+
   // libtorch's loaders refuse a second begin() while the first is unfinished.
   void finish() {
     if (!next_) return;

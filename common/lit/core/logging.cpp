@@ -188,7 +188,7 @@ LogValue Results::reduced(const Entry& entry) {
 void Results::collect(bool on_step, bool training, const Sinks& sinks,
                       std::optional<int64_t> loader) const {
   for (const Entry& entry : entries_) {
-    if (loader && entry.loader != *loader) continue;
+    if (loader && entry.source != *loader) continue;
     if (!(on_step ? *entry.options.on_step : *entry.options.on_epoch)) continue;
     const std::optional<LogValue> found = value_of(entry, on_step);
     if (!found) continue;

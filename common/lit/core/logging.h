@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "lit/core/batch.h"
@@ -37,11 +38,10 @@ struct LogOptions {
 /// A number that was logged. On an accelerator it stays there until somebody asks for it.
 class LogValue {
  public:
-  LogValue(double number) : number_(number) {}
-  LogValue(float number) : number_(number), single_(true) {}
-  LogValue(int number) : number_(number) {}
-  LogValue(int64_t number) : number_(static_cast<double>(number)) {}
-  LogValue(bool number) : number_(number ? 1 : 0) {}
+  /// Any number or bool. A pointer, which C++ would take for a bool, is refused by the compiler.
+  template <typename Number>
+  requires std::is_arithmetic_v<Number> LogValue(Number number)
+      : number_(static_cast<double>(number)), single_(std::is_same_v<Number, float>) {}
   /// A tensor with one element; the graph behind it is left.
   /// @throws Error unless it has exactly one
   LogValue(const torch::Tensor& tensor);
@@ -89,7 +89,8 @@ class Results {
   };
   /// The latest values (`on_step`), or those of the epoch so far.
   /// @param training  callback metrics have step values in training only
-  /// @param loader    only those of that evaluation loader; by default all
+  /// @param loader    only those that were logged for that evaluation loader (-1: for none of
+  /// several); by default all
   void collect(bool on_step, bool training, const Sinks& sinks,
                std::optional<int64_t> loader = std::nullopt) const;
 

@@ -1,6 +1,7 @@
 // What the library has to say beside its results: notes and warnings, to wherever the host wants.
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <string>
 
@@ -17,5 +18,19 @@ MessageHandler set_message_handler(MessageHandler handler);
 
 void info(const std::string& text);
 void warn(const std::string& text);
+
+/// Runs an action while another error is on its way: what it throws becomes a warning that names
+/// `who`.
+template <typename Action>
+void only_warn(const std::string& who, Action&& action) {
+  const std::string before = who + " failed, too, while an error was handled: ";
+  try {
+    action();
+  } catch (const std::exception& error) {
+    warn(before + error.what());
+  } catch (...) {
+    warn(before + "an exception that is no std::exception");
+  }
+}
 
 }  // namespace lit

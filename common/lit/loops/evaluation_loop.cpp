@@ -91,6 +91,10 @@ void EvaluationLoop::load_if_needed() {
   (kind_ == Kind::test ? trainer_.num_test_batches_ : trainer_.num_val_batches_) = batches_;
 }
 
+bool EvaluationLoop::has_loaders() const {
+  return loaded_ ? !loaders_.empty() : trainer_.has_source(names().loaders, given_);
+}
+
 std::vector<Scores> EvaluationLoop::run(int64_t at_most) {
   const bool nothing =
       std::all_of(batches_.begin(), batches_.end(), [](int64_t n) { return n == 0; });

@@ -27,7 +27,8 @@ class EvaluationLoop {
   }
   /// Requests the loaders, if that has not been done, or if it is time to do it again.
   void load_if_needed();
-  bool has_loaders() const { return !loaded_ || !loaders_.empty(); }
+  /// Is there a loader; or as long as none was requested, somebody to ask for one?
+  bool has_loaders() const;
 
   /// @param at_most  batches of each loader: for the sanity check
   /// @returns what was logged for the epoch, for each loader; empty in fit, or without any batch

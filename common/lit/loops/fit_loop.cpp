@@ -28,7 +28,7 @@ void FitLoop::run() {
   trainer_.results_on_step_ = true;
   load_train_data();
   if (!resume_ && done()) return;
-  validation_.load_if_needed();
+  if (validates_in_this_epoch() || !validation_.has_loaders()) validation_.load_if_needed();
   warn_of_modes();
   std::optional<torch::autograd::DetectAnomalyGuard> anomaly;
   if (trainer_.options_.detect_anomaly) anomaly.emplace();
@@ -58,6 +58,7 @@ void FitLoop::use(const Loaders& train, const Loaders& val) {
   saved_.reset();
   place_ = Place::epoch_start;  // a fit that was interrupted begins its epoch again
   batches_done_ = 0;
+  trained_ = false;
   validation_.use(val);
 }
 
@@ -110,7 +111,8 @@ void FitLoop::load_train_data() {
   trainer_.num_training_batches_ = trainer_.limited("train", options.limit_train_batches, *loader_);
   const int64_t batches = trainer_.num_training_batches_;
   fetcher_ = Fetcher(loader_, batches);
-  if (!trainer_.loggers_.empty() && batches < options.log_every_n_steps) {
+  if (!trainer_.loggers_.empty() && batches < options.log_every_n_steps &&
+      !trainer_.fast_dev_run()) {
     warn(fmt::format(
         "an epoch has {} batches, which is less than log_every_n_steps={}; set it lower "
         "to see the steps of every epoch",
@@ -263,6 +265,7 @@ void FitLoop::run_batch(Batch given) {
   if (trainer_.is_last_batch_) {
     update_lr_schedulers("epoch", /*plateau=*/false);
   }
+  trained_ = true;
   batches_done_ = batch_idx_ + 1;
   place_ = Place::batch_end;
   calls_.on_train_batch_end(outputs, batch, batch_idx_);
@@ -359,11 +362,16 @@ bool FitLoop::accumulating() const {
          !trainer_.is_last_batch_;
 }
 
+// In others no loader is asked for.
+bool FitLoop::validates_in_this_epoch() const {
+  const auto& every = trainer_.options_.check_val_every_n_epoch;
+  return !every || (trainer_.current_epoch_ + 1) % *every == 0;
+}
+
 bool FitLoop::validation_is_due() const {
   const TrainerOptions& options = trainer_.options_;
-  if (!trainer_.validates() || !validation_.has_loaders()) return false;
+  if (!trainer_.enable_validation() || !validates_in_this_epoch()) return false;
   const auto& every = options.check_val_every_n_epoch;
-  if (every && (trainer_.current_epoch_ + 1) % *every != 0) return false;
   if (trainer_.should_stop && may_stop()) return true;
   if (const auto* span = std::get_if<Duration>(&options.val_check_interval)) {
     return steady_seconds() - last_validation_ >= span->seconds();
@@ -534,7 +542,7 @@ course::Dict FitLoop::state_dict() {
     if (metric->update_called()) metrics.set(name, metric->state_dict());
   }
   lit.set("metrics", metrics);
-  if (in_epoch && loader_ != nullptr) {
+  if (in_epoch && loader_ != nullptr && !is_last_batch) {
     lit.set("loader", fetcher_.state(again));
   }
   const bool in_window = batches % trainer_.options_.accumulate_grad_batches != 0 && !is_last_batch;
@@ -602,6 +610,7 @@ void FitLoop::load_state_dict(const course::Dict& state) {
     saved_ = own;
   } else {
     const course::Dict& batches = batch_progress.at("current").as_dict();
+    trainer_.is_last_batch_ = false;
     total_batch_idx_ = batch_progress.at("total").as_dict().at("processed").as_int() - 1;
     batches_done_ = batches.at("processed").as_int();
     const bool ended = epochs.at("processed").as_int() > completed;
@@ -619,15 +628,8 @@ void FitLoop::load_state_dict(const course::Dict& state) {
 void FitLoop::resume_epoch(Place from) {
   batch_idx_ = batches_done_ - 1;
   place_ = from;
-  if (from != Place::epoch_end) {
-    const course::Value* position = saved_ ? saved_->find("loader") : nullptr;
-    if (position != nullptr) loader_->load_state_dict(position->as_dict());
-    loader_->begin_epoch(trainer_.current_epoch_);
-    if (position == nullptr) {  // Lightning's: its batches are passed over
-      for (int64_t i = 0; i < batches_done_; ++i) loader_->next();
-    }
-    fetcher_.begin(batches_done_);
-  }
+  // An epoch without further batches needs no loader: this one may have other batches by now.
+  if (from != Place::epoch_end && !trainer_.is_last_batch_) resume_loader();
   if (saved_) {
     if (const course::Value* gradients = saved_->find("gradients")) {
       for (auto& parameter : trainer_.module().named_parameters()) {
@@ -643,6 +645,21 @@ void FitLoop::resume_epoch(Place from) {
   if (from == Place::batch_end || from == Place::validated) {
     finish_batch(/*validated=*/from == Place::validated);
   }
+}
+
+void FitLoop::resume_loader() {
+  const course::Value* position = saved_ ? saved_->find("loader") : nullptr;
+  try {
+    if (position != nullptr) loader_->load_state_dict(position->as_dict());
+    loader_->begin_epoch(trainer_.current_epoch_);
+    if (position == nullptr) {  // Lightning's: its batches are passed over
+      for (int64_t i = 0; i < batches_done_; ++i) loader_->next();
+    }
+  } catch (const course::Error& error) {
+    throw Error(
+        fmt::format("{} cannot be gone on with: {}", trainer_.ckpt_path().string(), error.what()));
+  }
+  fetcher_.begin(batches_done_);
 }
 
 void FitLoop::restore_random_streams() {

@@ -39,6 +39,8 @@ class FitLoop {
   void load_state_dict(const course::Dict& state);
   /// Does a validation follow on the batch at hand?
   bool validation_is_due() const;
+  /// Has the run trained a batch of its own?
+  bool has_trained() const { return trained_; }
 
   Results results;
 
@@ -60,6 +62,7 @@ class FitLoop {
   void run_epoch(Place from);
   void begin_epoch();
   void resume_epoch(Place from);
+  void resume_loader();
   void finish_batch(bool validated);
   void restore_random_streams();
   bool epoch_is_over();
@@ -73,6 +76,7 @@ class FitLoop {
   void finish_epoch();
 
   bool may_stop() const;
+  bool validates_in_this_epoch() const;
   bool accumulating() const;
   void check_loss(const torch::Tensor& loss) const;
 
@@ -92,7 +96,7 @@ class FitLoop {
   std::optional<Place> resume_;  // where the next run() begins
   std::optional<course::Dict>
       saved_;  // what it takes from there: loader, random streams, gradients
-  bool skip_rest_ = false, told_of_minimum_ = false;
+  bool skip_rest_ = false, told_of_minimum_ = false, trained_ = false;
 
   // Of the batch at hand.
   const Batch* batch_ = nullptr;

@@ -72,6 +72,21 @@ void HookCalls::on_train_epoch_end() {
   if (has(true)) run(true);
 }
 
+void HookCalls::on_exception(const std::exception& error) {
+  {
+    const Scope scope(trainer_, Owner::callbacks, Hook::on_exception);
+    for (const auto& callback : trainer_.callbacks_) {
+      const Profiler::Scope timed = timed_callback(*callback, Hook::on_exception);
+      only_warn(callback->state_key(),
+                [&] { callback->on_exception(trainer_, trainer_.module(), error); });
+    }
+  }
+  if (trainer_.data_.data_module() == nullptr) return;
+  data_module(Hook::on_exception, [&](LightningDataModule& data) {
+    only_warn(class_name(data), [&] { data.on_exception(error); });
+  });
+}
+
 int HookCalls::on_train_batch_start(const Batch& batch, int64_t batch_idx) {
   callbacks(Hook::on_train_batch_start, &Callback::on_train_batch_start, batch, batch_idx);
   const Scope scope(trainer_, Owner::module, Hook::on_train_batch_start);

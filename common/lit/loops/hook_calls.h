@@ -51,6 +51,9 @@ class HookCalls {
          &LightningModule::on_before_optimizer_step, optimizer);
   }
 
+  /// The callbacks' and the data module's: each is called, whatever the one before throws.
+  void on_exception(const std::exception& error);
+
   // Callbacks alone.
   void on_sanity_check_start() {
     callbacks(Hook::on_sanity_check_start, &Callback::on_sanity_check_start);

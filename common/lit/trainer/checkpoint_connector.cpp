@@ -3,6 +3,8 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -105,7 +107,7 @@ void CheckpointConnector::open(std::string ckpt_path) {
   path_.clear();
   checkpoint_.reset();
   if (ckpt_path.empty()) {
-    const bool resumes = trainer_.state().fn == TrainerState::Fn::fit &&
+    const bool resumes = trainer_.state().fn == TrainerState::Fn::fit && !trainer_.fast_dev_run() &&
                          trainer_.find_callback<OnExceptionCheckpoint>() != nullptr;
     if (!resumes) return;
     ckpt_path = "last";
@@ -113,8 +115,8 @@ void CheckpointConnector::open(std::string ckpt_path) {
   const fs::path path = resolve(ckpt_path);
   if (path.empty()) return;
   info(fmt::format("Restoring states from the checkpoint path at {}", path.string()));
-  checkpoint_ = read_checkpoint(path);
   path_ = path;
+  checkpoint_ = read_checkpoint(path);
 }
 
 fs::path CheckpointConnector::resolve(const std::string& ckpt_path) const {
@@ -200,20 +202,83 @@ void CheckpointConnector::restore_callbacks() {
                              std::as_const(*checkpoint_));
   const course::Value* states = checkpoint_->find("callbacks");
   if (states == nullptr) return;
+  const bool fits = trainer_.state().fn == TrainerState::Fn::fit;
+  // In an evaluation after a fit, what monitors know of the training is newer than the checkpoint.
+  const bool has_fitted = trainer_.global_step() > 0 || trainer_.current_epoch() > 0;
   std::string without;
   for (const auto& [key, state] : states->as_dict()) {
     bool found = false;
     for (const auto& callback : trainer_.callbacks()) {
       if (callback->state_key() != key.as_string()) continue;
-      callback->load_state_dict(state.as_dict());
+      const bool knows_more = !fits && has_fitted && callback->is_monitor();
+      if (!knows_more) callback->load_state_dict(state.as_dict());
       found = true;
     }
     if (!found) without += (without.empty() ? "" : ", ") + key.as_string();
   }
-  if (!without.empty() && trainer_.state().fn == TrainerState::Fn::fit) {
+  if (!without.empty() && fits) {
     warn(fmt::format("the checkpoint has the states of callbacks that are not there now: {}",
                      without));
   }
+}
+
+namespace {
+
+// "lr=0.1 (now 0.05)" for each number of `made` that is another one in `saved`.
+std::string differences(const course::Dict& made, const course::Dict& saved,
+                        const std::set<std::string>& names) {
+  const auto number = [](const course::Value* value) -> std::optional<double> {
+    if (value == nullptr || !(value->is<double>() || value->is<int64_t>())) return std::nullopt;
+    return value->as_double();
+  };
+  std::string text;
+  for (const std::string& name : names) {
+    const auto before = number(saved.find(name)), now = number(made.find(name));
+    if (!before || !now || *before == *now) continue;
+    text += fmt::format("{}{}={:g} (not {:g})", text.empty() ? "" : ", ", name, *before, *now);
+  }
+  return text;
+}
+
+}  // namespace
+
+// As in PyTorch the checkpoint's numbers win over those of configure_optimizers(); which ones is
+// told.
+void CheckpointConnector::restore_optimizer(torch::optim::Optimizer& optimizer,
+                                            const course::Dict& state) {
+  const auto& configs = trainer_.lr_scheduler_configs();
+  const bool scheduled = std::any_of(configs.begin(), configs.end(), [&](const auto& config) {
+    return config.scheduler->optimizer().get() == &optimizer;
+  });
+  const auto first_group = [](const course::Dict& of) {
+    return of.at("param_groups").as_list().at(0).as_dict();
+  };
+  const course::Dict made = first_group(course::optimizer_state_dict(optimizer));
+  course::load_optimizer_state_dict(optimizer, state);
+  std::set<std::string> names{"weight_decay", "momentum", "dampening", "alpha", "eps"};
+  if (!scheduled) names.insert("lr");  // else it changes by itself; see restore_scheduler
+  const std::string taken_over = differences(made, first_group(state), names);
+  if (taken_over.empty()) return;
+  warn(
+      fmt::format("{} resumes with the checkpoint's {}; to change it, set it after the restore, as "
+                  "in on_train_start",
+                  class_name(optimizer), taken_over));
+}
+
+void CheckpointConnector::restore_scheduler(LRScheduler& scheduler, const course::Dict& state) {
+  const auto rates = [](const course::Dict& of) {
+    std::vector<double> found;
+    if (const course::Value* list = of.find("base_lrs")) {
+      for (const course::Value& rate : list->as_list()) found.push_back(rate.as_double());
+    }
+    return found;
+  };
+  const std::vector<double> made = rates(scheduler.state_dict());
+  scheduler.load_state_dict(state);
+  const std::vector<double> restored = rates(scheduler.state_dict());
+  if (made == restored) return;
+  warn(fmt::format("{} resumes with the checkpoint's base_lrs={} (not {})", class_name(scheduler),
+                   fmt::join(restored, ", "), fmt::join(made, ", ")));
 }
 
 void CheckpointConnector::restore_training_state() {
@@ -240,12 +305,11 @@ void CheckpointConnector::restore_training_state() {
       if (optimizers->as_list()[i].is_none()) {
         throw Error("it was written without the optimizer's state, which could not be kept");
       }
-      course::load_optimizer_state_dict(*trainer_.optimizers()[i],
-                                        optimizers->as_list()[i].as_dict());
+      restore_optimizer(*trainer_.optimizers()[i], optimizers->as_list()[i].as_dict());
     }
     for (size_t i = 0; i < trainer_.lr_scheduler_configs().size(); ++i) {
-      trainer_.lr_scheduler_configs()[i].scheduler->load_state_dict(
-          schedulers->as_list()[i].as_dict());
+      restore_scheduler(*trainer_.lr_scheduler_configs()[i].scheduler,
+                        schedulers->as_list()[i].as_dict());
     }
   } catch (const course::Error& error) {
     throw Error(fmt::format("{} cannot be gone on with: {}", path_.string(), error.what()));

@@ -33,6 +33,8 @@ class CheckpointConnector {
   std::filesystem::path resolve(const std::string& ckpt_path) const;
   std::filesystem::path last() const;
   void restore_callbacks();
+  void restore_optimizer(torch::optim::Optimizer& optimizer, const course::Dict& state);
+  static void restore_scheduler(LRScheduler& scheduler, const course::Dict& state);
   course::Value state_of(const torch::optim::Optimizer& optimizer);
 
   Trainer& trainer_;

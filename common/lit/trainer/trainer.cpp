@@ -136,6 +136,9 @@ Trainer::Trainer(TrainerOptions options) : options_(std::move(options)) {
           TensorBoardLoggerOptions{.save_dir = options_.default_root_dir})};
     }
   }
+  // What a module asks of its logger goes nowhere.
+  const bool has_logger = options_.logger.use_default() || !options_.logger.list().empty();
+  if (fast_dev_run() && has_logger) loggers_ = {std::make_shared<DummyLogger>()};
   profiler_ = make_profiler(options_.profiler);
   strategy_ = make_strategy(options_.accelerator, options_.devices);
   calls_ = std::make_unique<HookCalls>(*this);
@@ -310,6 +313,9 @@ void Trainer::enter(Fn fn, ModuleRef module, DataModuleRef data, const std::stri
   } catch (const std::exception& error) {
     fail(error);
     throw;
+  } catch (...) {
+    fail(Error("an exception that is no std::exception"));
+    throw;
   }
 }
 
@@ -439,8 +445,8 @@ void Trainer::set_up(Fn fn) {
   if (fn != Fn::fit) return;
   make_optimizers();  // of parameters that are on their device
   calls_->on_fit_start();
-  log_hyperparams();
   checkpoints_->restore_training_state();
+  log_hyperparams();  // writes files: not before the checkpoint was found to fit
   for (torch::Tensor& parameter : module().parameters()) parameter.mutable_grad() = torch::Tensor();
 }
 
@@ -541,19 +547,18 @@ void Trainer::tear_down(Fn fn) {
   state_.status = Status::finished;
 }
 
+// Everybody has their turn, and the caller gets `error`, whatever else goes wrong here.
 void Trainer::fail(const std::exception& error) {
   state_.status = Status::interrupted;
   batch_ = nullptr;
   dataloader_idx_ = -1;
-  calls_->callbacks(Hook::on_exception, &Callback::on_exception, error);
-  if (data_.data_module() != nullptr) {
-    calls_->data_module(Hook::on_exception,
-                        [&](LightningDataModule& data) { data.on_exception(error); });
+  calls_->on_exception(error);
+  for (const auto& logger : loggers_) {
+    only_warn(class_name(*logger), [&] { logger->finalize("failed"); });
   }
-  for (const auto& logger : loggers_) logger->finalize("failed");
-  if (profiler_ != nullptr) profiler_->teardown();
+  if (profiler_ != nullptr) only_warn(class_name(*profiler_), [&] { profiler_->teardown(); });
   modes_.clear();
-  strategy_->teardown(module());
+  only_warn(class_name(*strategy_), [&] { strategy_->teardown(module()); });
   hook_ = Hook::none;
   state_.stage = Stage::none;
 }
@@ -626,6 +631,19 @@ int64_t Trainer::limited(const std::string& name, Limit limit, const Loader& loa
                             option, share, *batches, 1.0 / static_cast<double>(*batches)));
   }
   return some;
+}
+
+bool Trainer::has_source(Hook hook, const Loaders& given) const {
+  return !given.empty() || (data_.data_module() != nullptr && data_.hooks().has(hook)) ||
+         module_->hooks().has(hook);
+}
+
+bool Trainer::has_trained() const {
+  return fit_loop_->has_trained();
+}
+
+bool Trainer::enable_validation() const {
+  return module_ && validates() && val_loop_->has_loaders();
 }
 
 bool Trainer::validates() const {

@@ -69,8 +69,10 @@ struct PredictOptions {
 ///     trainer.test(module, test_loader);
 ///
 /// Every entry point throws lit::Error for what is not as it must be, lit::Interrupted after
-/// Ctrl-C or SIGTERM, and what the hooks throw; after that state().status is `interrupted`, the
-/// callbacks' on_exception has run, and neither on_train_end, on_fit_end nor teardown has.
+/// Ctrl-C, SIGTERM or SIGHUP, and what the hooks throw; after that state().status is `interrupted`,
+/// the callbacks' on_exception has run, loggers are finalized, and neither on_train_end, on_fit_end
+/// nor teardown has run. What goes wrong on the way out is a warning: the first error is the one
+/// that is thrown.
 class Trainer {
  public:
   /// @throws Error for an option that is out of range
@@ -129,6 +131,9 @@ class Trainer {
   /// Batches after which a step was due: the step that loggers see.
   int64_t logger_step() const { return batches_that_stepped_; }
   bool is_last_batch() const { return is_last_batch_; }
+  /// Has this fit trained a batch of its own? Until then nothing that an earlier run kept may be
+  /// replaced: the state is still that of a checkpoint, or half of it.
+  bool has_trained() const;
   int64_t max_epochs() const { return max_epochs_; }
   int64_t max_steps() const { return options_.max_steps; }
   /// For a fit that goes further than the last one: -1 is no end.
@@ -162,6 +167,9 @@ class Trainer {
   /// Sends numbers to the loggers at once, as they are; `for_monitors`: also into
   /// callback_metrics().
   void log_metrics(const Metrics& metrics, int64_t step, bool for_monitors = false);
+  /// Does fit validate at all: is there a validation_step, a loader, and a limit_val_batches above
+  /// 0?
+  bool enable_validation() const;
   /// Does a validation follow on the training batch at hand?
   bool validation_is_due() const;
   /// Does that loader of predict() shuffle, so that nobody knows which sample is which?
@@ -233,6 +241,8 @@ class Trainer {
 
   // Loaders of a stage: those that were given, else the data module's, else the module's.
   Loaders request_loaders(Hook hook, const Loaders& given);
+  // Is there anybody to ask?
+  bool has_source(Hook hook, const Loaders& given) const;
   int64_t limited(const std::string& name, Limit limit, const Loader& loader) const;
   bool validates() const;
 
