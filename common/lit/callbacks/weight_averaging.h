@@ -54,7 +54,7 @@ class WeightAveraging : public Callback {
 
  private:
   std::vector<torch::Tensor> weights_of(const LightningModule& module) const;
-  std::vector<std::string> names_of(const LightningModule& module) const;
+  std::vector<std::vector<std::string>> names_of(const LightningModule& module) const;
   void update(LightningModule& module);
   void swap(LightningModule& module);
 

@@ -23,6 +23,7 @@
 #include "lit/loops/prediction_loop.h"
 #include "lit/metrics/metric.h"
 #include "lit/trainer/checkpoint_connector.h"
+#include "serialize/parameters.h"
 #include "terminal/interrupt.h"
 #include "terminal/table.h"
 
@@ -453,6 +454,7 @@ void Trainer::make_optimizers() {
   for (const OptimizerConfig& config : made.all()) {
     if (config.optimizer == nullptr)
       throw Error("configure_optimizers() returned one that is null");
+    with_own_errors([&] { course::take_each_once(config.optimizer->param_groups()); });
     optimizers_.emplace_back(*this, config.optimizer);
     if (config.lr_scheduler) schedulers_.push_back(*config.lr_scheduler);
   }
