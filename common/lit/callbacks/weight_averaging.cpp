@@ -170,18 +170,19 @@ EMAWeightAveraging::EMAWeightAveraging(Options options)
     throw Error(
         fmt::format("decay of EMAWeightAveraging is {}, but must be from 0 to 1", options.decay));
   }
-  if (options.update_every_n_steps < 1) {
-    throw Error(
-        fmt::format("update_every_n_steps of EMAWeightAveraging is {}, but must be at least 1",
-                    options.update_every_n_steps));
+  if (options.update_every_n_steps < 0) {
+    throw Error(fmt::format(
+        "update_every_n_steps of EMAWeightAveraging is {}, but must be at least 0, which is never",
+        options.update_every_n_steps));
   }
 }
 
 bool EMAWeightAveraging::should_update(std::optional<int64_t> step_idx,
                                        std::optional<int64_t> epoch_idx) {
   if (step_idx) {
-    return *step_idx >= ema_.update_starting_at_step.value_or(0) &&
-           *step_idx % ema_.update_every_n_steps == 0;
+    const int64_t every = ema_.update_every_n_steps;
+    return every > 0 && *step_idx >= ema_.update_starting_at_step.value_or(0) &&
+           *step_idx % every == 0;
   }
   return epoch_idx && ema_.update_starting_at_epoch && *epoch_idx >= *ema_.update_starting_at_epoch;
 }
