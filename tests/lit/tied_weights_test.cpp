@@ -233,6 +233,23 @@ TEST_F(Tied, ToggleAndUntoggleLeaveEachAsItWas) {
   trainer.fit(std::make_shared<Manual>(), points_of_a_batch(1));
 }
 
+// A layer in evaluation mode, inside of two parts; the mode of the second is another than the
+// module's, and train() of a part goes down to the layer.
+TEST_F(Tied, AValidationGivesEachItsModeBack) {
+  const auto module = std::make_shared<Autoencoder>();
+  Twice second;
+  module->register_module("second", second);
+  second->replace_module("encoder", module->net->layer.ptr());
+  module->eval();
+  second->train();
+  module->net->layer->eval();
+  Trainer trainer(quiet({.max_epochs = 1, .num_sanity_val_steps = 0}));
+  trainer.fit(module, points_of_a_batch(1), points_of_a_batch(1));
+  EXPECT_FALSE(module->is_training());
+  EXPECT_TRUE(second->is_training());
+  EXPECT_FALSE(module->net->layer->is_training());
+}
+
 TEST_F(Tied, ANormIsTakenOnce) {
   Twice net;
   const Batch batch = four_points();
@@ -486,6 +503,14 @@ TEST_F(Tied, ABackboneIsLetGoOnceAndARunResumes) {
   };
   const torch::Tensor whole = run(4, "");
   EXPECT_THAT(sizes, ElementsAre(2, 1));
+  const course::Value file = course::read_torch_file(folder_ / "last.ckpt");
+  const course::Dict& callbacks = file.as_dict().at("callbacks").as_dict();
+  const auto& added =
+      callbacks.at("BackboneFinetuning").as_dict().at("internal_optimizer_metadata").as_list();
+  ASSERT_EQ(added.size(), 1);
+  const auto& names = added[0].as_dict().at("params").as_list();
+  ASSERT_EQ(names.size(), 1);
+  EXPECT_EQ(names[0].as_string(), "backbone.encoder.weight");
   EXPECT_THAT(messages_.warnings, ::testing::Not(Contains(HasSubstr("in the optimizer already"))));
   run(2, "");
   const torch::Tensor resumed = run(4, (folder_ / "last.ckpt").string());

@@ -872,7 +872,11 @@ LightningModule& Trainer::module() const {
 
 void Trainer::save_modes() {
   modes_.clear();
-  for (const auto& part : module().modules()) modes_.emplace_back(part, part->is_training());
+  // libtorch's list, which has a part after each of those that it is inside of: train() of any of
+  // them changes it.
+  for (const auto& part : module().torch::nn::Module::modules()) {
+    modes_.emplace_back(part, part->is_training());
+  }
 }
 
 void Trainer::restore_modes() {
