@@ -6,10 +6,12 @@
 #include <memory>
 #include <tuple>
 #include <type_traits>
+#include <unordered_map>
 #include <utility>
 
 #include "compat/torch.h"
 #include "error.h"
+#include "serialize/parameters.h"
 
 namespace course {
 namespace {
@@ -213,19 +215,21 @@ Dict optimizer_state_dict(const Optimizer& optimizer) {
     using Layout = decltype(layout);
     Dict states;
     List groups;
-    int64_t number = 0;
+    std::unordered_map<const void*, int64_t> numbers;
     for (const auto& group : optimizer.param_groups()) {
       Dict options =
           group_of<Layout>(static_cast<const typename Layout::Options&>(group.options()));
       List params;
-      for (const torch::Tensor& parameter : group.params()) {
+      for (const torch::Tensor& parameter : each_once(group.params())) {
+        const auto next = static_cast<int64_t>(numbers.size());
+        const int64_t number = numbers.emplace(identity(parameter), next).first->second;
         const auto found =
             optimizer.state().find(compat::optimizer_state_key(optimizer, parameter));
         if (found != optimizer.state().end()) {
           states.set(number,
                      state_of<Layout>(static_cast<const typename Layout::State&>(*found->second)));
         }
-        params.emplace_back(number++);
+        params.emplace_back(number);
       }
       options.set("params", params);
       groups.emplace_back(options);
@@ -249,15 +253,16 @@ void load_optimizer_state_dict(Optimizer& optimizer, const Dict& state) {
     for (size_t g = 0; g < groups.size(); ++g) {
       const Dict& group = saved[g].as_dict();
       const List& params = group.at("params").as_list();
-      if (params.size() != groups[g].params().size()) {
+      const std::vector<torch::Tensor> parameters = each_once(groups[g].params());
+      if (params.size() != parameters.size()) {
         throw Error("group " + std::to_string(g) + " of the optimizer's state has " +
                     std::to_string(params.size()) + " parameters, but the optimizer's has " +
-                    std::to_string(groups[g].params().size()));
+                    std::to_string(parameters.size()));
       }
       options.push_back(groups[g].options().clone());
       set_options<Layout>(static_cast<typename Layout::Options&>(*options.back()), group);
       for (size_t i = 0; i < params.size(); ++i) {
-        const torch::Tensor& parameter = groups[g].params()[i];
+        const torch::Tensor& parameter = parameters[i];
         const Value* of_parameter = states.find(params[i]);
         loaded.emplace_back(parameter, of_parameter == nullptr
                                            ? nullptr

@@ -9,8 +9,8 @@ namespace course {
 
 /// What Python's Optimizer.state_dict() gives: {"state": {0: {"step": …, "exp_avg": …}, …},
 /// "param_groups": [{"lr": …, …, "params": [0, 1, …]}, …]}, with parameters numbered through all
-/// groups. Adam, AdamW, SGD, RMSprop and Adagrad, and optimizers derived from them. The tensors are
-/// detached, but they are the optimizer's.
+/// groups, each once however often a group lists it. Adam, AdamW, SGD, RMSprop and Adagrad, and
+/// optimizers derived from them. The tensors are detached, but they are the optimizer's.
 /// @throws Error for an optimizer of another kind
 Dict optimizer_state_dict(const torch::optim::Optimizer& optimizer);
 

@@ -86,6 +86,74 @@ TEST(Optimizers, SgdIsTorchs) {
   expect_same<SGD, torch::optim::SGD>(SGDOptions(1e-3).momentum(0.9).nesterov(true));
 }
 
+// Every parameter with every gradient, of infinities, NaN, both zeros, and numbers whose square is
+// infinite; the gradients of later steps are others.
+template <typename Ours, typename Theirs, typename Options>
+void expect_same_where_not_finite(const Options& options,
+                                  torch::TensorOptions tensors = torch::kFloat32) {
+  const Tensor special =
+      torch::tensor({0.0F, -0.0F, 1.5F, -2e-3F, INFINITY, -INFINITY, NAN, 1e30F, -1e30F, 1e-25F});
+  const auto n = special.numel();
+  const Tensor all = special.to(tensors).repeat({n});
+  const Tensor gradients = special.to(tensors).repeat_interleave(n);
+  std::vector<Tensor> a{all.clone().set_requires_grad(true)};
+  std::vector<Tensor> b{all.clone().set_requires_grad(true)};
+  Ours ours(a, options);
+  Theirs theirs(b, options);
+  for (int64_t step = 0; step < 4; ++step) {
+    a[0].mutable_grad() = gradients.roll(3 * step);
+    b[0].mutable_grad() = gradients.roll(3 * step);
+    ours.step();
+    theirs.step();
+    EXPECT_TRUE(torch::equal(a[0].isnan(), b[0].isnan())) << "step " << step;
+    const auto number = [](const Tensor& tensor) {
+      return tensor.detach().nan_to_num(7, 8e30, 9e30);
+    };
+#if TORCH_VERSION_MAJOR < 2 && defined(__x86_64__)
+    if (__builtin_cpu_supports("fma")) {
+      EXPECT_TRUE(torch::equal(number(a[0]), number(b[0]))) << "step " << step;
+    }
+#endif
+    EXPECT_TRUE(torch::allclose(number(a[0]), number(b[0]), 1e-5, 1e-30)) << "step " << step;
+  }
+}
+
+TEST(Optimizers, InfinitiesAndNaNsGoWhereTorchsGo) {
+  for (const auto type : {torch::kFloat32, torch::kFloat64}) {  // by kernels, and by lists
+    SCOPED_TRACE(c10::toString(type));
+    for (const double decay : {0.0, 0.1}) {
+      SCOPED_TRACE(decay);
+      const auto sgd = [&] { return SGDOptions(1e-2).weight_decay(decay); };
+      expect_same_where_not_finite<SGD, torch::optim::SGD>(sgd(), type);
+      expect_same_where_not_finite<SGD, torch::optim::SGD>(sgd().momentum(0.9), type);
+      expect_same_where_not_finite<SGD, torch::optim::SGD>(sgd().momentum(0.9).dampening(1), type);
+      expect_same_where_not_finite<SGD, torch::optim::SGD>(sgd().momentum(0.9).nesterov(true),
+                                                           type);
+      expect_same_where_not_finite<SGD, torch::optim::SGD>(sgd().lr(0), type);
+      for (const bool amsgrad : {false, true}) {
+        SCOPED_TRACE(amsgrad);
+        const auto adam = [&] { return AdamOptions(1e-2).weight_decay(decay).amsgrad(amsgrad); };
+        expect_same_where_not_finite<Adam, torch::optim::Adam>(adam(), type);
+        expect_same_where_not_finite<Adam, torch::optim::Adam>(adam().lr(0), type);
+        expect_same_where_not_finite<Adam, torch::optim::Adam>(adam().betas({0.0, 0.0}), type);
+        expect_same_where_not_finite<Adam, torch::optim::Adam>(adam().eps(0), type);
+        const auto adamw = [&] { return AdamWOptions(1e-2).weight_decay(decay).amsgrad(amsgrad); };
+        expect_same_where_not_finite<AdamW, torch::optim::AdamW>(adamw(), type);
+        expect_same_where_not_finite<AdamW, torch::optim::AdamW>(adamw().lr(0), type);
+      }
+    }
+  }
+}
+
+TEST(Optimizers, AnInfiniteParameterWithoutWeightDecayStaysInfinite) {
+  Tensor p = torch::full({1}, INFINITY).set_requires_grad(true);
+  p.mutable_grad() = torch::ones({1});
+  SGD({p}, SGDOptions(0.1)).step();
+  EXPECT_EQ(p.item<float>(), INFINITY);
+  SGD({p}, SGDOptions(0.1).momentum(0.9)).step();
+  EXPECT_EQ(p.item<float>(), INFINITY);
+}
+
 // What no kernel of ours takes: another dtype stands for an accelerator, too.
 TEST(Optimizers, ByListsOfTensorsAsWell) {
   const auto wide = torch::TensorOptions(torch::kFloat64);

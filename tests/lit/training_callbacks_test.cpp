@@ -244,7 +244,7 @@ Averaged averaged(const std::shared_ptr<WeightAveraging>& averaging, TrainerOpti
   Averaged result;
   module->on_validation = [&](Line& self, auto&&...) { result.seen.push_back(self.weight()); };
   options.callbacks = {averaging};
-  options.max_epochs = 2;
+  options.max_epochs = options.max_epochs.value_or(2);
   options.num_sanity_val_steps = 0;
   Trainer trainer(quiet(std::move(options)));
   trainer.fit(module, numbers(2), numbers(1));
@@ -286,6 +286,22 @@ TEST_F(Averages, StartAndFrequency) {
   Asked epochs({.update_starting_at_step = 1'000'000, .update_starting_at_epoch = 2});
   EXPECT_FALSE(epochs.should_update(std::nullopt, 1));
   EXPECT_TRUE(epochs.should_update(std::nullopt, 2));
+}
+
+// Weights .7, .4 and .1 after the epochs. (Lightning validates with those of the start, 1, until
+// something was averaged.)
+TEST_F(Averages, AfterEpochsOnly) {
+  const auto of = [](std::optional<int64_t> from) {
+    return averaged(callback<EMAWeightAveraging>(
+                        {.decay = .5, .update_every_n_steps = 0, .update_starting_at_epoch = from}),
+                    {.max_epochs = 3});
+  };
+  const auto all = of(0);
+  EXPECT_THAT(all.seen, ElementsAre(DoubleNear(.7, 1e-6), DoubleNear(.7, 1e-6),
+                                    DoubleNear(.5 * .7 + .5 * .4, 1e-6)));
+  EXPECT_NEAR(all.final, .5 * .55 + .5 * .1, 1e-6);
+  EXPECT_NEAR(of(1).final, .5 * .4 + .5 * .1, 1e-6);
+  EXPECT_NEAR(of(std::nullopt).final, .1, 1e-6) << "nothing is averaged";
 }
 
 TEST_F(Averages, NothingAveragedNothingChanged) {
@@ -332,7 +348,7 @@ TEST_F(Averages, BuffersAreAveragedCountsAreCopied) {
 
 TEST_F(Averages, RefuseWhatIsOutOfRange) {
   EXPECT_THAT(error_of([] { EMAWeightAveraging({.decay = 1.5}); }), HasSubstr("decay"));
-  EXPECT_THAT(error_of([] { EMAWeightAveraging({.update_every_n_steps = 0}); }),
+  EXPECT_THAT(error_of([] { EMAWeightAveraging({.update_every_n_steps = -1}); }),
               HasSubstr("update_every_n_steps"));
 }
 

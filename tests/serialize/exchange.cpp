@@ -6,6 +6,7 @@
 
 #include "config/program.h"
 #include "error.h"
+#include "serialize/optimizer_state.h"
 #include "serialize/safetensors.h"
 #include "serialize/state_dict.h"
 #include "serialize/torch_file.h"
@@ -70,6 +71,36 @@ Value everything(bool with_floats) {
   return root;
 }
 
+// One layer under two names, and an optimizer that lists it under both.
+struct Tied : torch::nn::Module {
+  Tied() {
+    register_module("encoder", layer);
+    register_module("decoder", layer);
+    torch::nn::init::ones_(layer->weight);
+  }
+  Value states() const {
+    return Dict{{"state_dict", course::state_dict(*this)},
+                {"optimizer", course::optimizer_state_dict(adam)}};
+  }
+  torch::nn::Linear layer{torch::nn::LinearOptions(2, 2).bias(false)};
+  torch::optim::Adam adam{std::vector{layer->weight, layer->weight}, 0.1};
+};
+
+void write_tied(const std::string& file) {
+  Tied net;
+  net.layer(net.layer(torch::ones({1, 2}))).sum().backward();
+  net.adam.step();
+  course::write_torch_file(file, net.states());
+}
+
+void copy_tied(const std::string& file) {
+  const Value states = course::read_torch_file(file);
+  Tied net;
+  course::load_state_dict(net, states.as_dict().at("state_dict").as_dict());
+  course::load_optimizer_state_dict(net.adam, states.as_dict().at("optimizer").as_dict());
+  course::write_torch_file(file + ".copy", net.states());
+}
+
 void run(const std::string& what, const std::string& file) {
   if (what == "write") return course::write_torch_file(file, everything(true));
   if (what == "write-without-floats") return course::write_torch_file(file, everything(false));
@@ -77,7 +108,11 @@ void run(const std::string& what, const std::string& file) {
   if (what == "copy")
     return course::write_torch_file(file + ".copy", course::read_torch_file(file));
   if (what == "safetensors") return course::write_safetensors(file, course::state_dict(*network()));
-  throw course::UsageError("exchange takes write, write-without-floats, show, copy or safetensors");
+  if (what == "write-tied") return write_tied(file);
+  if (what == "copy-tied") return copy_tied(file);
+  throw course::UsageError(
+      "exchange takes write, write-without-floats, write-tied, show, copy, copy-tied or "
+      "safetensors");
 }
 
 }  // namespace

@@ -127,6 +127,40 @@ net(torch.rand(5, 4)).sum().backward()
 adam.step()
 """, str(self.folder))
 
+    def test_tied_weights_both_ways(self):
+        file = self.folder / "tied.pt"
+        tied = """
+import sys, torch
+class Tied(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = self.decoder = torch.nn.Linear(2, 2, bias=False)
+net = Tied()
+adam = torch.optim.Adam(net.parameters())
+def load(file):
+    states = torch.load(file)
+    net.load_state_dict(states["state_dict"], strict=True)
+    assert list(states["optimizer"]["state"]) == [0] and states["optimizer"]["param_groups"][0]["params"] == [0]
+    adam.load_state_dict(states["optimizer"])
+    return states["state_dict"]["encoder.weight"], adam.state[net.encoder.weight]
+"""
+        self.assertEqual(self.cpp("write-tied", file).returncode, 0)
+        self.python(tied + """
+load(sys.argv[1])
+net.decoder(net.encoder(torch.ones(1, 2))).sum().backward()
+adam.step()
+torch.save({"state_dict": net.state_dict(), "optimizer": adam.state_dict()}, sys.argv[1])
+""", str(file))
+        copied = self.cpp("copy-tied", file)
+        self.assertEqual(copied.returncode, 0, copied.stderr)
+        self.python(tied + """
+(weight, own), (copied, copied_own) = load(sys.argv[1]), load(sys.argv[1] + ".copy")
+assert torch.equal(weight, copied) and not torch.equal(weight, torch.full((2, 2), 0.9))
+assert own["step"] == 3  # two of libtorch, which steps a parameter as often as it is listed, and one of Python
+for name in own:
+    assert torch.equal(own[name], copied_own[name]), name
+""", str(file))
+
     def test_an_evil_file_is_refused_and_not_run(self):
         file = self.folder / "evil.pt"
         self.python(EVIL, str(file))

@@ -5,13 +5,13 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <unordered_set>
 #include <utility>
 
 #include "lit/core/messages.h"
 #include "lit/core/names.h"
 #include "lit/error.h"
 #include "lit/trainer/trainer.h"
+#include "serialize/parameters.h"
 
 namespace lit {
 namespace {
@@ -40,22 +40,13 @@ BaseFinetuning::Modules flattened(const BaseFinetuning::Modules& modules) {
   return all;
 }
 
-std::unordered_set<const void*> of(const torch::optim::Optimizer& optimizer) {
-  std::unordered_set<const void*> all;
-  for (const auto& group : optimizer.param_groups()) {
-    for (const torch::Tensor& parameter : group.params()) {
-      all.insert(parameter.unsafeGetTensorImpl());
-    }
-  }
-  return all;
-}
-
-// The names under which a module has these parts of it.
-template <typename Named, typename Same>
-std::vector<std::string> names_of(const Named& named, Same&& is_one) {
+// The first names under which a module has these parameters.
+std::vector<std::string> names_of(const LightningModule& module,
+                                  const std::vector<torch::Tensor>& parameters) {
+  const auto wanted = course::identities(parameters);
   std::vector<std::string> names;
-  for (const auto& item : named) {
-    if (is_one(item.value())) names.push_back(item.key());
+  for (const auto& item : module.named_parameters()) {
+    if (wanted.count(course::identity(item.value())) != 0) names.push_back(item.key());
   }
   return names;
 }
@@ -64,7 +55,7 @@ std::vector<std::string> names_of(const Named& named, Same&& is_one) {
 
 std::vector<torch::Tensor> BaseFinetuning::trainable(const std::vector<torch::Tensor>& parameters) {
   std::vector<torch::Tensor> some;
-  for (const torch::Tensor& parameter : parameters) {
+  for (const torch::Tensor& parameter : course::each_once(parameters)) {
     if (parameter.requires_grad()) some.push_back(parameter);
   }
   return some;
@@ -102,17 +93,20 @@ void BaseFinetuning::unfreeze_and_add_param_group(const Modules& modules,
                                                   std::optional<double> lr, double initial_denom_lr,
                                                   bool train_bn) {
   make_trainable(modules);
-  const auto known = of(optimizer);
-  std::vector<torch::Tensor> added;
-  int64_t skipped = 0;
+  std::vector<torch::Tensor> all;
   for (const auto& part : flattened(modules)) {
     if (bn_momentum(*part) != nullptr && !train_bn) continue;
-    for (const torch::Tensor& parameter : part->parameters(/*recurse=*/false)) {
-      if (known.count(parameter.unsafeGetTensorImpl()) == 0) {
-        added.push_back(parameter);
-      } else {
-        ++skipped;
-      }
+    const auto own = part->parameters(/*recurse=*/false);
+    all.insert(all.end(), own.begin(), own.end());
+  }
+  const auto known = course::identities(course::parameters(optimizer));
+  std::vector<torch::Tensor> added;
+  int64_t skipped = 0;
+  for (const torch::Tensor& parameter : course::each_once(all)) {
+    if (known.count(course::identity(parameter)) == 0) {
+      added.push_back(parameter);
+    } else {
+      ++skipped;
     }
   }
   if (skipped > 0) {
@@ -194,12 +188,8 @@ void BaseFinetuning::on_train_epoch_start(Trainer& trainer, LightningModule& mod
     const size_t groups = optimizer.param_groups().size();
     finetune_function(module, trainer.current_epoch(), optimizer);
     for (size_t g = groups; g < optimizer.param_groups().size(); ++g) {
-      const auto& parameters = optimizer.param_groups()[g].params();
-      const auto is_in = [&](const torch::Tensor& one) {
-        return std::any_of(parameters.begin(), parameters.end(),
-                           [&](const auto& other) { return other.is_same(one); });
-      };
-      added_.push_back({static_cast<int64_t>(i), names_of(module.named_parameters(), is_in)});
+      added_.push_back(
+          {static_cast<int64_t>(i), names_of(module, optimizer.param_groups()[g].params())});
     }
   }
   const std::set<std::string> after = frozen();

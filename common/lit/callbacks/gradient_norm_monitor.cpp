@@ -8,6 +8,7 @@
 
 #include "lit/error.h"
 #include "lit/trainer/trainer.h"
+#include "serialize/parameters.h"
 #include "serialize/python_text.h"
 
 namespace lit {
@@ -21,7 +22,7 @@ std::vector<std::pair<std::string, LogValue>> grad_norm(const torch::nn::Module&
   const std::string prefix = "grad_" + course::python_float(norm_type) + "_norm";
   std::vector<std::pair<std::string, LogValue>> named;
   std::vector<torch::Tensor> norms;
-  for (const auto& parameter : module.named_parameters()) {
+  for (const auto& parameter : course::named_parameters(module)) {
     const torch::Tensor& gradient = parameter.value().grad();
     if (!gradient.defined()) continue;
     norms.push_back(gradient.detach().norm(norm_type).to(torch::kFloat32));

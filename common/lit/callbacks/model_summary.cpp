@@ -4,12 +4,13 @@
 #include <spdlog/fmt/fmt.h>
 #include <torch/nn/module.h>
 
+#include <algorithm>
 #include <array>
-#include <set>
 
 #include "lit/core/names.h"
 #include "lit/error.h"
 #include "lit/trainer/trainer.h"
+#include "serialize/parameters.h"
 #include "terminal/table.h"
 
 namespace lit {
@@ -34,27 +35,36 @@ struct Count {
   int64_t all() const { return trainable + frozen; }
 };
 
-// Each parameter once, also if two modules share it.
 Count count(const std::vector<torch::Tensor>& parameters) {
   Count result;
-  std::set<const void*> seen;
   for (const torch::Tensor& parameter : parameters) {
-    if (!seen.insert(parameter.unsafeGetTensorImpl()).second) continue;
     (parameter.requires_grad() ? result.trainable : result.frozen) += parameter.numel();
     result.bytes += static_cast<int64_t>(parameter.nbytes());
   }
   return result;
 }
 
-void add_rows(const torch::nn::Module& module, const std::string& prefix, int64_t depth,
-              int64_t& index, course::Table& table) {
-  for (const auto& child : module.named_children()) {
-    const std::string name = prefix + child.key();
-    table.row({std::to_string(index++), name, class_name(*child.value()),
-               readable(count(child.value()->parameters()).all()),
-               child.value()->is_training() ? "train" : "eval"});
-    if (depth != 1) add_rows(*child.value(), name + ".", depth - 1, index, table);
+void add_rows(const torch::nn::Module& module, int64_t max_depth, course::Table& table) {
+  const course::NamedModules parts =
+      max_depth == 1 ? course::named_children(module)
+                     : course::named_modules(module, "", /*include_self=*/false);
+  int64_t index = 0;
+  for (const auto& part : parts) {
+    const std::string& name = part.key();
+    if (max_depth > 0 && std::count(name.begin(), name.end(), '.') >= max_depth) continue;
+    table.row({std::to_string(index++), name, class_name(*part.value()),
+               readable(count(course::parameters(*part.value())).all()),
+               part.value()->is_training() ? "train" : "eval"});
   }
+}
+
+// Those that are in no part of it.
+int64_t count_others(const torch::nn::Module& module) {
+  std::vector<torch::Tensor> inside;
+  for (const auto& child : module.children()) {
+    for (const torch::Tensor& parameter : child->parameters()) inside.push_back(parameter);
+  }
+  return count(course::parameters(module)).all() - count(course::each_once(inside)).all();
 }
 
 }  // namespace
@@ -66,19 +76,18 @@ std::string summarize(const torch::nn::Module& module, int64_t max_depth) {
                     "levels",
                     max_depth));
   }
-  const Count total = count(module.parameters());
+  const Count total = count(course::parameters(module));
   std::string text;
   if (max_depth != 0) {
     course::Table table({course::right(""), course::left("Name"), course::left("Type"),
                          course::right("Params"), course::left("Mode")});
-    int64_t index = 0;
-    add_rows(module, "", max_depth, index, table);
-    const int64_t own = count(module.parameters(/*recurse=*/false)).all();
-    if (own > 0) table.row({"", "other params", "n/a", readable(own), "n/a"});
+    add_rows(module, max_depth, table);
+    const int64_t others = count_others(module);
+    if (others > 0) table.row({"", "other params", "n/a", readable(others), "n/a"});
     text = table.rule().text();
   }
   int64_t training = 0, evaluating = 0;
-  for (const auto& part : module.modules(/*include_self=*/false)) {
+  for (const auto& part : course::modules(module, /*include_self=*/false)) {
     ++(part->is_training() ? training : evaluating);
   }
   const auto line = [&](const std::string& number, const char* what) {

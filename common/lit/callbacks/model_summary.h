@@ -7,7 +7,8 @@
 
 namespace lit {
 
-/// The table by itself. @param max_depth  levels of submodules; 0: totals only; -1: all levels
+/// The table by itself; a part with two names has one row, and a parameter of two parts counts once
+/// in the totals. @param max_depth  levels of submodules; 0: totals only; -1: all levels
 /// @throws Error for less than -1
 std::string summarize(const torch::nn::Module& module, int64_t max_depth = 1);
 

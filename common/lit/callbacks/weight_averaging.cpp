@@ -4,9 +4,12 @@
 #include <spdlog/fmt/fmt.h>
 #include <torch/torch.h>
 
+#include <unordered_map>
+
 #include "lit/core/messages.h"
 #include "lit/error.h"
 #include "lit/trainer/trainer.h"
+#include "serialize/parameters.h"
 #include "serialize/state_dict.h"
 
 namespace lit {
@@ -15,17 +18,26 @@ std::vector<torch::Tensor> WeightAveraging::weights_of(const LightningModule& mo
   std::vector<torch::Tensor> weights = module.parameters();
   if (options_.use_buffers) {
     for (const torch::Tensor& buffer : module.buffers()) weights.push_back(buffer);
+    weights = course::each_once(weights);
   }
   for (torch::Tensor& weight : weights) weight = weight.detach();  // the same numbers
   return weights;
 }
 
-// In the order of weights_of().
-std::vector<std::string> WeightAveraging::names_of(const LightningModule& module) const {
-  std::vector<std::string> names = module.named_parameters().keys();
-  if (options_.use_buffers) {
-    for (const auto& buffer : module.named_buffers()) names.push_back(buffer.key());
-  }
+// All names of each weight, since a state_dict has all; in the order of weights_of().
+std::vector<std::vector<std::string>> WeightAveraging::names_of(
+    const LightningModule& module) const {
+  std::vector<std::vector<std::string>> names;
+  std::unordered_map<const void*, size_t> places;
+  const auto add = [&](const course::NamedTensors& tensors) {
+    for (const auto& item : tensors) {
+      const auto place = places.emplace(course::identity(item.value()), names.size());
+      if (place.second) names.emplace_back();
+      names[place.first->second].push_back(item.key());
+    }
+  };
+  add(module.torch::nn::Module::named_parameters());
+  if (options_.use_buffers) add(module.torch::nn::Module::named_buffers());
   return names;
 }
 
@@ -120,8 +132,10 @@ void WeightAveraging::on_save_checkpoint(Trainer&, LightningModule& module,
   if (n_averaged_ == 0) return;
   const course::Dict current = checkpoint.at("state_dict").as_dict();
   course::Dict averaged = current;
-  const std::vector<std::string> names = names_of(module);
-  for (size_t i = 0; i < names.size(); ++i) averaged.set(names[i], averages_[i]);
+  const auto names = names_of(module);
+  for (size_t i = 0; i < names.size(); ++i) {
+    for (const std::string& name : names[i]) averaged.set(name, averages_[i]);
+  }
   checkpoint.set("state_dict", averaged);
   checkpoint.set("current_model_state", current);
 }
@@ -138,12 +152,10 @@ void WeightAveraging::on_load_checkpoint(Trainer& trainer, LightningModule& modu
     }
     return;
   }
-  const std::vector<torch::Tensor> weights = weights_of(module);
-  const std::vector<std::string> names = names_of(module);
-  for (size_t i = 0; i < names.size(); ++i) {
+  for (const auto& names : names_of(module)) {
     averages_.push_back(checkpoint.at("state_dict")
                             .as_dict()
-                            .at(names[i])
+                            .at(names.front())
                             .as_tensor()
                             .to(options_.device.value_or(trainer.strategy().root_device()))
                             .clone());
@@ -158,18 +170,19 @@ EMAWeightAveraging::EMAWeightAveraging(Options options)
     throw Error(
         fmt::format("decay of EMAWeightAveraging is {}, but must be from 0 to 1", options.decay));
   }
-  if (options.update_every_n_steps < 1) {
-    throw Error(
-        fmt::format("update_every_n_steps of EMAWeightAveraging is {}, but must be at least 1",
-                    options.update_every_n_steps));
+  if (options.update_every_n_steps < 0) {
+    throw Error(fmt::format(
+        "update_every_n_steps of EMAWeightAveraging is {}, but must be at least 0, which is never",
+        options.update_every_n_steps));
   }
 }
 
 bool EMAWeightAveraging::should_update(std::optional<int64_t> step_idx,
                                        std::optional<int64_t> epoch_idx) {
   if (step_idx) {
-    return *step_idx >= ema_.update_starting_at_step.value_or(0) &&
-           *step_idx % ema_.update_every_n_steps == 0;
+    const int64_t every = ema_.update_every_n_steps;
+    return every > 0 && *step_idx >= ema_.update_starting_at_step.value_or(0) &&
+           *step_idx % every == 0;
   }
   return epoch_idx && ema_.update_starting_at_epoch && *epoch_idx >= *ema_.update_starting_at_epoch;
 }

@@ -54,7 +54,7 @@ class WeightAveraging : public Callback {
 
  private:
   std::vector<torch::Tensor> weights_of(const LightningModule& module) const;
-  std::vector<std::string> names_of(const LightningModule& module) const;
+  std::vector<std::vector<std::string>> names_of(const LightningModule& module) const;
   void update(LightningModule& module);
   void swap(LightningModule& module);
 
@@ -66,8 +66,8 @@ class WeightAveraging : public Callback {
 
 /// Lightning's arguments.
 struct EMAWeightAveragingOptions {
-  double decay = 0.999;  ///< average = decay * average + (1 - decay) * weights
-  int64_t update_every_n_steps = 1;
+  double decay = 0.999;              ///< average = decay * average + (1 - decay) * weights
+  int64_t update_every_n_steps = 1;  ///< 0: not after steps, only after epochs
   std::optional<int64_t> update_starting_at_step = std::nullopt;
   std::optional<int64_t> update_starting_at_epoch = std::nullopt;  ///< also after these epochs
   bool use_buffers = true;

@@ -3,8 +3,6 @@
 
 #include <torch/torch.h>
 
-#include <unordered_set>
-
 #include "lit/core/messages.h"
 #include "lit/error.h"
 #include "lit/metrics/collection.h"
@@ -140,6 +138,26 @@ void LightningModule::save_hyperparameters(const course::Dict& hparams, bool log
   for (const auto& [key, value] : hparams) hparams_.set(key, value);
 }
 
+std::vector<torch::Tensor> LightningModule::parameters(bool recurse) const {
+  return course::parameters(*this, recurse);
+}
+course::NamedTensors LightningModule::named_parameters(bool recurse) const {
+  return course::named_parameters(*this, recurse);
+}
+std::vector<torch::Tensor> LightningModule::buffers(bool recurse) const {
+  return course::buffers(*this, recurse);
+}
+course::NamedTensors LightningModule::named_buffers(bool recurse) const {
+  return course::named_buffers(*this, recurse);
+}
+std::vector<std::shared_ptr<torch::nn::Module>> LightningModule::modules(bool include_self) const {
+  return course::modules(*this, include_self);
+}
+course::NamedModules LightningModule::named_modules(const std::string& name_prefix,
+                                                    bool include_self) const {
+  return course::named_modules(*this, name_prefix, include_self);
+}
+
 void LightningModule::freeze() {
   for (torch::Tensor& parameter : parameters()) parameter.set_requires_grad(false);
   eval();
@@ -196,14 +214,10 @@ void LightningModule::manual_backward(const torch::Tensor& loss) {
 }
 
 void LightningModule::toggle_optimizer(const LightningOptimizer& optimizer) {
-  std::unordered_set<const void*> own;
-  for (const auto& group : optimizer->param_groups()) {
-    for (const torch::Tensor& parameter : group.params())
-      own.insert(parameter.unsafeGetTensorImpl());
-  }
+  const auto own = course::identities(course::parameters(*optimizer));
   untoggle_optimizer(optimizer);
   for (torch::Tensor& parameter : parameters()) {
-    if (own.count(parameter.unsafeGetTensorImpl()) != 0) continue;
+    if (own.count(course::identity(parameter)) != 0) continue;
     toggled_.emplace_back(parameter, parameter.requires_grad());
     parameter.set_requires_grad(false);
   }
@@ -219,10 +233,8 @@ void LightningModule::clip_gradients(torch::optim::Optimizer& optimizer,
                                      GradientClip gradient_clip_algorithm) {
   if (!gradient_clip_val || *gradient_clip_val <= 0) return;
   std::vector<torch::Tensor> gradients;
-  for (const auto& group : optimizer.param_groups()) {
-    for (const torch::Tensor& parameter : group.params()) {
-      if (parameter.grad().defined()) gradients.push_back(parameter.grad());
-    }
+  for (const torch::Tensor& parameter : course::parameters(optimizer)) {
+    if (parameter.grad().defined()) gradients.push_back(parameter.grad());
   }
   if (gradients.empty()) return;
   const torch::NoGradGuard no_grad;

@@ -19,6 +19,7 @@
 #include "lit/core/logging.h"
 #include "lit/core/optimizers.h"
 #include "lit/core/step_output.h"
+#include "serialize/parameters.h"
 #include "serialize/value.h"
 
 namespace lit {
@@ -192,6 +193,17 @@ class LightningModule : public torch::nn::Module {
   void save_hyperparameters(const course::Dict& hparams, bool logger = true);
   bool logs_hparams() const { return logs_hparams_; }
   const course::Dict& hparams() const { return hparams_; }
+
+  /// As Python's: each tensor and each module once, under its first name, however many names it is
+  /// registered with. (torch::nn::Module's own list tied weights twice, and an optimizer that is
+  /// made from such a list steps them twice.)
+  std::vector<torch::Tensor> parameters(bool recurse = true) const;
+  course::NamedTensors named_parameters(bool recurse = true) const;
+  std::vector<torch::Tensor> buffers(bool recurse = true) const;
+  course::NamedTensors named_buffers(bool recurse = true) const;
+  std::vector<std::shared_ptr<torch::nn::Module>> modules(bool include_self = true) const;
+  course::NamedModules named_modules(const std::string& name_prefix = "",
+                                     bool include_self = true) const;
 
   /// No parameter gets a gradient, and all submodules are in evaluation mode; and the reverse.
   void freeze();

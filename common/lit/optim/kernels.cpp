@@ -52,12 +52,14 @@ LIT_INLINE void adam_loop(float* __restrict param, const float* __restrict grad,
   }
 }
 
-template <bool kFused, bool kMomentum, bool kNesterov, bool kFirst>
+// Without weight decay there is no such term: 0 times an infinite parameter would be NaN.
+template <bool kFused, bool kDecay, bool kMomentum, bool kNesterov, bool kFirst>
 LIT_INLINE void sgd_loop(float* __restrict param, const float* __restrict grad,
                          float* __restrict buffer, int64_t n, SgdStep s) {
   for (int64_t i = 0; i < n; ++i) {
     const float p = param[i];
-    float d = multiply_add<kFused>(p, s.weight_decay, grad[i]);
+    float d = grad[i];
+    if constexpr (kDecay) d = multiply_add<kFused>(p, s.weight_decay, d);
     if constexpr (kMomentum) {
       const float b =
           kFirst ? d
@@ -88,17 +90,17 @@ LIT_INLINE void adam_by(float* param, const float* grad, float* exp_avg, float* 
   }
 }
 
-template <bool kFused>
+template <bool kFused, bool kDecay>
 LIT_INLINE void sgd_by(float* param, const float* grad, float* buffer, int64_t n,
                        const SgdStep& s) {
   if (buffer == nullptr) {
-    sgd_loop<kFused, false, false, false>(param, grad, buffer, n, s);
+    sgd_loop<kFused, kDecay, false, false, false>(param, grad, buffer, n, s);
   } else if (s.nesterov) {
-    s.first ? sgd_loop<kFused, true, true, true>(param, grad, buffer, n, s)
-            : sgd_loop<kFused, true, true, false>(param, grad, buffer, n, s);
+    s.first ? sgd_loop<kFused, kDecay, true, true, true>(param, grad, buffer, n, s)
+            : sgd_loop<kFused, kDecay, true, true, false>(param, grad, buffer, n, s);
   } else {
-    s.first ? sgd_loop<kFused, true, false, true>(param, grad, buffer, n, s)
-            : sgd_loop<kFused, true, false, false>(param, grad, buffer, n, s);
+    s.first ? sgd_loop<kFused, kDecay, true, false, true>(param, grad, buffer, n, s)
+            : sgd_loop<kFused, kDecay, true, false, false>(param, grad, buffer, n, s);
   }
 }
 
@@ -110,7 +112,8 @@ LIT_INLINE void sgd_by(float* param, const float* grad, float* buffer, int64_t n
   }                                                                                               \
   attributes void sgd_##name(float* param, const float* grad, float* buffer, int64_t n,           \
                              const SgdStep& s) {                                                  \
-    sgd_by<fused>(param, grad, buffer, n, s);                                                     \
+    s.weight_decay != 0 ? sgd_by<fused, true>(param, grad, buffer, n, s)                          \
+                        : sgd_by<fused, false>(param, grad, buffer, n, s);                        \
   }
 
 #if defined(LIT_WIDTHS)

@@ -13,6 +13,7 @@
 #include "device/parallel.h"
 #include "lit/error.h"
 #include "lit/optim/kernels.h"
+#include "serialize/parameters.h"
 
 namespace lit {
 namespace {
@@ -203,6 +204,11 @@ void sgd_by_lists(SgdLists& lists, bool first, const torch::optim::SGDOptions& o
 }
 
 }  // namespace
+
+detail::ParamGroups detail::each_once(ParamGroups groups) {
+  with_own_errors([&] { course::take_each_once(groups); });
+  return groups;
+}
 
 Tensor Adam::step(LossClosure closure) {
   const Tensor loss = run(closure);

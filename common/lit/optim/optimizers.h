@@ -5,10 +5,42 @@
 #include <torch/optim/adamw.h>
 #include <torch/optim/sgd.h>
 
+#include <utility>
+#include <vector>
+
 namespace lit {
 
+namespace detail {
+
+using ParamGroups = std::vector<torch::optim::OptimizerParamGroup>;
+
+/// The groups with each parameter once. @throws Error if two groups have the same one
+ParamGroups each_once(ParamGroups groups);
+
+/// One of torch::optim's classes, which takes each parameter once: libtorch's parameters() lists
+/// tied weights under each of their names, and torch::optim's own classes then step them twice.
+template <typename Base, typename Options>
+class EachOnce : public Base {
+ public:
+  /// @throws Error if two groups have the same parameter
+  explicit EachOnce(ParamGroups groups, Options defaults = {})
+      : Base(each_once(std::move(groups)), std::move(defaults)) {}
+  explicit EachOnce(std::vector<torch::Tensor> parameters, Options defaults = {})
+      : EachOnce(ParamGroups{std::move(parameters)}, std::move(defaults)) {}
+
+  /// @throws Error if another group has one of its parameters; then nothing has changed
+  void add_param_group(const torch::optim::OptimizerParamGroup& group) {
+    ParamGroups groups = this->param_groups();
+    groups.push_back(group);
+    Base::add_param_group(each_once(std::move(groups)).back());
+  }
+};
+
+}  // namespace detail
+
 // torch::optim's with a faster step(): the same constructors, options, parameter groups and state,
-// so that schedulers, checkpoints and dynamic_cast<torch::optim::Adam*> know no difference.
+// so that schedulers, checkpoints and dynamic_cast<torch::optim::Adam*> know no difference. As in
+// Python, a parameter is stepped once, and is in one group only.
 //
 // Parameters on the CPU in float32, dense and contiguous, are updated in one pass over memory, by
 // vectors, by several threads where a tensor is large. All others (accelerators, other dtypes and
@@ -17,23 +49,23 @@ namespace lit {
 // would be denormal are 0. A sparse gradient is refused, as there.
 
 /// torch::optim::Adam. (Kingma and Ba 2015, arxiv.org/abs/1412.6980)
-class Adam : public torch::optim::Adam {
+class Adam : public detail::EachOnce<torch::optim::Adam, torch::optim::AdamOptions> {
  public:
-  using torch::optim::Adam::Adam;
+  using EachOnce::EachOnce;
   torch::Tensor step(LossClosure closure = nullptr) override;
 };
 
 /// torch::optim::AdamW. (Loshchilov and Hutter 2019, arxiv.org/abs/1711.05101)
-class AdamW : public torch::optim::AdamW {
+class AdamW : public detail::EachOnce<torch::optim::AdamW, torch::optim::AdamWOptions> {
  public:
-  using torch::optim::AdamW::AdamW;
+  using EachOnce::EachOnce;
   torch::Tensor step(LossClosure closure = nullptr) override;
 };
 
 /// torch::optim::SGD, with momentum, dampening, Nesterov's form and weight decay.
-class SGD : public torch::optim::SGD {
+class SGD : public detail::EachOnce<torch::optim::SGD, torch::optim::SGDOptions> {
  public:
-  using torch::optim::SGD::SGD;
+  using EachOnce::EachOnce;
   torch::Tensor step(LossClosure closure = nullptr) override;
 };
 

@@ -23,6 +23,7 @@
 #include "lit/loops/prediction_loop.h"
 #include "lit/metrics/metric.h"
 #include "lit/trainer/checkpoint_connector.h"
+#include "serialize/parameters.h"
 #include "terminal/interrupt.h"
 #include "terminal/table.h"
 
@@ -459,6 +460,7 @@ void Trainer::make_optimizers() {
   for (const OptimizerConfig& config : made.all()) {
     if (config.optimizer == nullptr)
       throw Error("configure_optimizers() returned one that is null");
+    with_own_errors([&] { course::take_each_once(config.optimizer->param_groups()); });
     optimizers_.emplace_back(*this, config.optimizer);
     if (config.lr_scheduler) schedulers_.push_back(*config.lr_scheduler);
   }
@@ -888,7 +890,11 @@ LightningModule& Trainer::module() const {
 
 void Trainer::save_modes() {
   modes_.clear();
-  for (const auto& part : module().modules()) modes_.emplace_back(part, part->is_training());
+  // libtorch's list, which has a part after each of those that it is inside of: train() of any of
+  // them changes it.
+  for (const auto& part : module().torch::nn::Module::modules()) {
+    modes_.emplace_back(part, part->is_training());
+  }
 }
 
 void Trainer::restore_modes() {
