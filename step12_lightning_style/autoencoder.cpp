@@ -95,5 +95,6 @@ void run(const CommandLine& command_line) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return course::run_program([&] { run(read_command_line(argc, argv, kProgram)); });
+  return course::run_program([&] { run(read_command_line(argc, argv, kProgram)); },
+                             "data.batch_size");
 }

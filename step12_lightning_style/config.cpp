@@ -264,6 +264,10 @@ void override_with(Config& config, const CommandLine& command_line) {
     if (key == "experiment" || key == "debug") continue;
     assign(config, find_field(key, key), key, value);
   }
+  // A run that is resumed from another working directory means the same places.
+  for (std::string* place : {&config.data.dir, &config.run_dir}) {
+    if (!place->empty()) *place = std::filesystem::absolute(*place).string();
+  }
 }
 // endregion
 

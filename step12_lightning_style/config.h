@@ -92,7 +92,7 @@ CommandLine read_command_line(int argc, const char* const* argv, const ProgramIn
 
 /// The defaults, overridden by the TOML file `base`, and then by the command line: by
 /// configs/experiment/NAME.toml for the word experiment=NAME, by configs/debug/NAME.toml for
-/// debug=NAME, by --config FILE, and by words KEY=VALUE.
+/// debug=NAME, by --config FILE, and by words KEY=VALUE. Folders become absolute.
 /// @throws course::UsageError that says which file and line, or which word, is wrong, and what it
 /// takes
 Config compose(const std::filesystem::path& base, const CommandLine& command_line);

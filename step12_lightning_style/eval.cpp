@@ -32,7 +32,7 @@ void evaluate(const fs::path& checkpoint, const CommandLine& command_line) {
   Config config = from_dict(lit::hyper_parameters(checkpoint));
   override_with(config, command_line);
   if (command_line.print_config) return fmt::print("{}", to_toml(config));
-  course::set_up_threads(config.threads);
+  course::set_up_threads(config.threads, "threads");
   const auto data = std::make_shared<FashionMnistDataModule>(config.data, make_seeds(config.seed));
   const auto module = std::make_shared<LitClassifier>(create_model(config.model), config);
   lit::Trainer trainer({.accelerator = config.trainer.accelerator,
@@ -62,5 +62,6 @@ void run(const CommandLine& command_line) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return course::run_program([&] { run(read_command_line(argc, argv, kProgram)); });
+  return course::run_program([&] { run(read_command_line(argc, argv, kProgram)); },
+                             "data.batch_size");
 }

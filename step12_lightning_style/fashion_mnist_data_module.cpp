@@ -23,10 +23,10 @@ struct Source {
 };
 
 course::DataLocation find_fashion_mnist(const std::string& folder) {
-  return course::find_data(folder);
+  return course::find_data(folder, "data.dir");
 }
 course::DataLocation find_mnist(const std::string& folder) {
-  return course::find_data(folder, course::mnist_places(), "mnist");
+  return course::find_data(folder, course::mnist_places(), "mnist", "data.dir");
 }
 
 const std::map<std::string, Source> kSources{

@@ -94,7 +94,7 @@ void show_distances(const std::string& title, const Config& config,
 void run(const CommandLine& command_line) {
   const Config config = compose(base_of(kProgram.base), command_line);
   if (command_line.print_config) return fmt::print("{}", to_toml(config));
-  course::set_up_threads(config.threads);
+  course::set_up_threads(config.threads, "threads");
   const Seeds seeds = make_seeds(config.seed);
   torch::manual_seed(seeds.weights);
   const auto data = std::make_shared<FashionMnistDataModule>(config.data, seeds);
@@ -108,5 +108,6 @@ void run(const CommandLine& command_line) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return course::run_program([&] { run(read_command_line(argc, argv, kProgram)); });
+  return course::run_program([&] { run(read_command_line(argc, argv, kProgram)); },
+                             "data.batch_size");
 }

@@ -14,10 +14,10 @@ namespace fs = std::filesystem;
 
 // region open_run
 fs::path open_run(const Config& config, const std::string& resume) {
-  course::set_up_threads(config.threads);
-  const fs::path folder = resume.empty()
-                              ? course::make_run_folder(course::runs_folder(config.run_dir))
-                              : fs::path(resume);
+  course::set_up_threads(config.threads, "threads");
+  const fs::path folder =
+      resume.empty() ? course::make_run_folder(course::runs_folder(config.run_dir), "run_dir")
+                     : fs::path(resume);
   course::write_text_atomically(folder / "config.toml", to_toml(config));
   return folder;
 }

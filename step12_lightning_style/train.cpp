@@ -36,7 +36,7 @@ const ProgramInfo kProgram{
 
 // region closing_screen
 // What one wants to know when one comes back: how good it is, where it is kept, how it went.
-void show_outcome(const lit::Scores& scores, const std::vector<course::Curve>& curves,
+void show_outcome(const std::vector<lit::Scores>& scores, const std::vector<course::Curve>& curves,
                   const fs::path& folder) {
   const course::Curve& watched = curves[1];
   const auto best = std::min_element(watched.y.begin(), watched.y.end()) - watched.y.begin();
@@ -45,9 +45,24 @@ void show_outcome(const lit::Scores& scores, const std::vector<course::Curve>& c
       .title = "loss", .x_label = "epoch", .curves = curves, .marks = {{epoch, "best"}}};
   course::write_text_atomically(folder / "loss.svg", course::svg_curves(plot));
   fmt::print("\n{}\n", course::draw_curves(plot));
-  fmt::print("test accuracy {}, test loss {:.4f}, with the weights of epoch {}\n",
-             course::percent(scores.at("test_acc"), 2), scores.at("test_loss"), epoch);
+  if (scores.empty()) {
+    fmt::print("nothing was tested: trainer.limit_test_batches is 0\n");
+  } else {
+    fmt::print("test accuracy {}, test loss {:.4f}, with the weights of epoch {}\n",
+               course::percent(scores[0].at("test_acc"), 2), scores[0].at("test_loss"), epoch);
+  }
   fmt::print("kept in {}: config.toml, checkpoints, csv, tensorboard, loss.svg\n", folder.string());
+}
+// endregion
+
+// region non_finite
+// Weights that have run away are worth no test.
+void refuse_non_finite(const lit::EarlyStopping& stopping) {
+  if (stopping.stopping_reason() != lit::EarlyStopping::Reason::non_finite) return;
+  throw course::Error(
+      fmt::format("training has diverged: {} is no finite number any more in epoch {}; train again "
+                  "with a smaller optimizer.lr, or with a trainer.gradient_clip_val of 1",
+                  stopping.options().monitor, stopping.stopped_epoch()));
 }
 // endregion
 
@@ -62,13 +77,15 @@ void train(const Config& config, const std::string& resume) {
   const auto history =
       std::make_shared<History>(std::vector<std::string>{"train_loss", "val_loss"});
 
+  const auto stopping = std::make_shared<LateStopping>(
+      lit::EarlyStoppingOptions{.monitor = "val_loss",
+                                .min_delta = config.early_stopping.min_delta,
+                                .patience = config.early_stopping.patience},
+      config.early_stopping.warmup);
+
   lit::TrainerOptions options = trainer_options(config, folder);
   options.callbacks = {
-      std::make_shared<LateStopping>(
-          lit::EarlyStoppingOptions{.monitor = "val_loss",
-                                    .min_delta = config.early_stopping.min_delta,
-                                    .patience = config.early_stopping.patience},
-          config.early_stopping.warmup),
+      stopping,
       lit::callback<lit::LearningRateMonitor>({.logging_interval = "epoch"}),
       history,
       lit::callback<lit::ModelCheckpoint>({.dirpath = folder / "checkpoints",
@@ -83,6 +100,7 @@ void train(const Config& config, const std::string& resume) {
   fmt::print("run: {}\n{}\n\n", folder.string(), course::describe(data->location()));
   // From the newest checkpoint in the run's folder, if there is one.
   trainer.fit(module, data, {.ckpt_path = "last"});
+  refuse_non_finite(*stopping);
 
   if (trainer.fast_dev_run()) {  // keeps nothing, so there is nothing to show
     trainer.test(module, data);
@@ -92,7 +110,7 @@ void train(const Config& config, const std::string& resume) {
   // too: what they know of all epochs is asked for before.
   const std::vector<course::Curve> curves = history->curves();
   const auto scores = trainer.test(module, data, {.verbose = false, .ckpt_path = "best"});
-  show_outcome(scores[0], curves, folder);
+  show_outcome(scores, curves, folder);
   fmt::print("fingerprint of the weights: {:016x}\n", fingerprint(*module->net()));
 }
 // endregion
@@ -114,5 +132,6 @@ void run(const CommandLine& command_line) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return course::run_program([&] { run(read_command_line(argc, argv, kProgram)); });
+  return course::run_program([&] { run(read_command_line(argc, argv, kProgram)); },
+                             "data.batch_size");
 }

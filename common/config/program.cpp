@@ -31,7 +31,7 @@ void finish_output() {
 
 }  // namespace
 
-int run_program(const std::function<void()>& body) {
+int run_program(const std::function<void()>& body, const std::string& batch_size) {
   try {
     set_up_threads();
     body();
@@ -49,7 +49,8 @@ int run_program(const std::function<void()>& body) {
   } catch (const c10::Error& error) {
     return fail(1, error.what_without_backtrace());
   } catch (const std::bad_alloc&) {
-    return fail(1, "the machine has no memory left; a smaller --batch-size needs less");
+    return fail(1, "the machine has no memory left" +
+                       (batch_size.empty() ? "" : "; a smaller " + batch_size + " needs less"));
   } catch (const std::exception& error) {
     return fail(1, error.what());
   }

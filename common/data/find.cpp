@@ -111,28 +111,33 @@ std::vector<DataLocation> mnist_places() {
            .origin = "the repository's folder data"}};
 }
 
-DataLocation find_data(const std::string& data_dir) {
-  return find_data(data_dir, usual_places());
+DataLocation find_data(const std::string& data_dir, const std::string& option) {
+  return find_data(data_dir, usual_places(), "fashion-mnist", option);
 }
 
 DataLocation find_data(const std::string& data_dir, const std::vector<DataLocation>& places,
-                       const std::string& name) {
+                       const std::string& name, const std::string& option) {
+  const auto found = [&](DataLocation location) {
+    location.option = option;
+    return location;
+  };
   if (!data_dir.empty()) {
-    return named_folder(data_dir, "--data-dir", "leave --data-dir out to search the usual places");
+    return found(
+        named_folder(data_dir, option, "leave " + option + " out to search the usual places"));
   }
   const char* environment = std::getenv("COURSE_DATA");
   if (environment != nullptr && *environment != '\0') {
-    return named_folder(environment, "$COURSE_DATA",
-                        "unset COURSE_DATA to search the usual places");
+    return found(
+        named_folder(environment, "$COURSE_DATA", "unset COURSE_DATA to search the usual places"));
   }
   std::vector<std::string> looked_at;
   for (const DataLocation& place : places) {
-    if (complete(place.folder)) return place;
+    if (complete(place.folder)) return found(place);
     looked_at.push_back(place.folder.string());
   }
   throw Error("no data set was found: none of " + list(looked_at) +
               " has all four files; fetch it with ./course data " + name +
-              ", or name a folder with --data-dir or $COURSE_DATA");
+              ", or name a folder with " + option + " or $COURSE_DATA");
 }
 
 SplitFiles split_files(const DataLocation& location, Split split) {
@@ -140,7 +145,8 @@ SplitFiles split_files(const DataLocation& location, Split split) {
   if (!missing.empty()) {
     throw Error(location.folder.string() + " (" + location.origin + ") lacks " + list(missing) +
                 " (or the same with .gz) of the " + (split == Split::train ? "training" : "test") +
-                " split; put what is missing there, or name another folder with --data-dir");
+                " split; put what is missing there, or name another folder with " +
+                location.option);
   }
   return {.images = *find_file(location.folder, split, true),
           .labels = *find_file(location.folder, split, false)};

@@ -16,6 +16,8 @@ struct DataLocation {
   std::string origin;
   /// It is the small subset that ships with the course.
   bool sample = false;
+  /// What the program calls the option that names another folder.
+  std::string option = "--data-dir";
 };
 
 /// The two files of a split; each plain or packed with gzip.
@@ -24,17 +26,19 @@ struct SplitFiles {
   std::filesystem::path labels;
 };
 
-/// Chooses the folder to read from: `data_dir` (the flag --data-dir) unless empty, else the
-/// environment's COURSE_DATA unless empty, else the first of usual_places() that is complete.
-/// A folder that was named needs one complete split; a usual place needs both.
+/// Chooses the folder to read from: `data_dir` unless empty, else the environment's COURSE_DATA
+/// unless empty, else the first of usual_places() that is complete. A folder that was named needs
+/// one complete split; a usual place needs both.
+/// @param option  what the program calls the option that `data_dir` comes from
 /// @throws Error if the named folder is not there or has no complete split (with each missing
 ///         file), or if no usual place is complete (with every place looked at)
-DataLocation find_data(const std::string& data_dir);
+DataLocation find_data(const std::string& data_dir, const std::string& option = "--data-dir");
 
 /// As above, with other places in the stead of the usual ones; `name` is what ./course data calls
 /// the set, for the message.
 DataLocation find_data(const std::string& data_dir, const std::vector<DataLocation>& places,
-                       const std::string& name = "fashion-mnist");
+                       const std::string& name = "fashion-mnist",
+                       const std::string& option = "--data-dir");
 
 /// Where data are looked for when no folder is named, in this order: the repository's data/ and
 /// data/fashion-mnist/, Debian's package dataset-fashion-mnist, and the sample that ships with the

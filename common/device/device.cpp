@@ -16,37 +16,38 @@ namespace {
 
 constexpr const char* kAllowed = "auto, cpu, cuda, cuda:N or mps";
 
-[[noreturn]] void refuse_name(const std::string& request) {
+[[noreturn]] void refuse_name(const std::string& request, const std::string& option) {
   // "gpu" is one letter from "cpu", the opposite of what it means.
   const std::string meant = request == "gpu" || request == "nvidia"
                                 ? "cuda"
                                 : nearest(request, {"auto", "cuda", "cuda:0", "cpu", "mps"});
-  throw UsageError("--device takes " + std::string(kAllowed) + ", not '" + request + "'" +
+  throw UsageError(option + " takes " + kAllowed + ", not '" + request + "'" +
                    (meant.empty() ? "" : "; did you mean " + meant + "?"));
 }
 
-int64_t cuda_index(const std::string& request) {
+int64_t cuda_index(const std::string& request, const std::string& option) {
   if (request == "cuda") return 0;
   const std::string_view digits = std::string_view(request).substr(5);
   int64_t index = -1;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
   if (error != std::errc() || end != digits.data() + digits.size() || index < 0 || index > 127) {
-    refuse_name(request);
+    refuse_name(request, option);
   }
   return index;
 }
 
-DeviceChoice choose_cuda(const std::string& request, const Accelerators& present) {
-  const int64_t index = cuda_index(request);
+DeviceChoice choose_cuda(const std::string& request, const Accelerators& present,
+                         const std::string& option) {
+  const int64_t index = cuda_index(request, option);
   if (const std::string why = why_no_cuda(present); !why.empty()) {
     const std::string remedy = !present.cuda_built    ? "a libtorch with CUDA"
                                : !present.cuda_linked ? "link with -Wl,--no-as-needed -ltorch_cuda"
                                                       : "look at what nvidia-smi says";
-    throw Error("--device " + request + " cannot be had: " + why + "; use --device cpu, or " +
-                remedy);
+    throw Error(option + " " + request + " cannot be had: " + why + "; use " + option +
+                " cpu, or " + remedy);
   }
   if (index >= present.cuda_devices) {
-    throw Error("--device " + request + " cannot be had: this machine has " +
+    throw Error(option + " " + request + " cannot be had: this machine has " +
                 std::to_string(present.cuda_devices) + " CUDA device" +
                 (present.cuda_devices == 1
                      ? ", cuda:0"
@@ -85,23 +86,25 @@ std::string why_no_cuda(const Accelerators& present) {
   return "";
 }
 
-DeviceChoice choose_device(const std::string& request) {
-  return choose_device(request, find_accelerators());
+DeviceChoice choose_device(const std::string& request, const std::string& option) {
+  return choose_device(request, find_accelerators(), option);
 }
 
-DeviceChoice choose_device(const std::string& request, const Accelerators& present) {
+DeviceChoice choose_device(const std::string& request, const Accelerators& present,
+                           const std::string& option) {
   if (request == "auto") return choose_automatically(present);
   if (request == "cpu" || request == "cpu:0") return {torch::Device(torch::kCPU), "asked for"};
-  if (request == "cuda" || request.rfind("cuda:", 0) == 0) return choose_cuda(request, present);
+  if (request == "cuda" || request.rfind("cuda:", 0) == 0)
+    return choose_cuda(request, present, option);
   if (request == "mps") {
     if (!present.mps) {
-      throw Error(
-          "--device mps cannot be had: this libtorch has no Metal, which is on macOS alone; "
-          "use --device cpu");
+      throw Error(option +
+                  " mps cannot be had: this libtorch has no Metal, which is on macOS alone; use " +
+                  option + " cpu");
     }
     return {torch::Device(torch::kMPS), "asked for"};
   }
-  refuse_name(request);
+  refuse_name(request, option);
 }
 
 std::string describe(const DeviceChoice& choice) {

@@ -29,11 +29,13 @@ Accelerators find_accelerators();
 /// Picks the device for `request`, one of auto, cpu, cuda, cuda:N, mps. auto takes the first CUDA
 /// device, else mps, else the CPU; cuda is cuda:0. What is asked for by name is never silently
 /// replaced.
+/// @param option  what the program calls the option that `request` comes from
 /// @throws UsageError when `request` is none of these (naming the nearest); Error when that device
 /// is not there
-DeviceChoice choose_device(const std::string& request);
+DeviceChoice choose_device(const std::string& request, const std::string& option = "--device");
 /// The same for other machines than this one.
-DeviceChoice choose_device(const std::string& request, const Accelerators& present);
+DeviceChoice choose_device(const std::string& request, const Accelerators& present,
+                           const std::string& option = "--device");
 
 /// One line to print: "device: cpu (auto: this libtorch was built without CUDA)".
 std::string describe(const DeviceChoice& choice);

@@ -12,11 +12,14 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <limits>
 #include <set>
 #include <sstream>
+#include <string_view>
 #include <thread>
 #if defined(__linux__)
 #include <sched.h>
@@ -81,11 +84,36 @@ int64_t count_processors(const std::string& list) {
   return count;
 }
 
+constexpr int64_t kMostThreads = 1024;
+
+/// A whole number of at least 1, with spaces around it; 0 where it is none, and the largest there
+/// is for one that is larger.
+int64_t positive_number(std::string_view text) {
+  constexpr const char* kSpaces = " \t";
+  const std::size_t begin = text.find_first_not_of(kSpaces);
+  if (begin == std::string_view::npos) return 0;
+  text = text.substr(begin, text.find_last_not_of(kSpaces) - begin + 1);
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (end != text.data() + text.size() || text.starts_with('-')) return 0;
+  return error == std::errc::result_out_of_range ? std::numeric_limits<int64_t>::max() : number;
+}
+
+/// The first of a list; 0 where one of it is no number, which libgomp ignores with a message.
 int64_t omp_num_threads() {
   const char* text = std::getenv("OMP_NUM_THREADS");
   if (text == nullptr) return 0;
-  const int64_t number = std::strtoll(text, nullptr, 10);
-  return number > 0 ? number : 0;
+  int64_t first = 0;
+  std::string_view list = text;
+  for (bool more = true; more;) {
+    const std::size_t comma = std::min(list.find(','), list.size());
+    const int64_t number = positive_number(list.substr(0, comma));
+    if (number <= 0) return 0;
+    if (first == 0) first = number;
+    more = comma < list.size();
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return first;
 }
 
 std::string count(int64_t number, const std::string& thing) {
@@ -121,12 +149,18 @@ Processors find_processors(const std::filesystem::path& root) {
   return found;
 }
 
-ThreadChoice choose_threads(int64_t requested, const Processors& processors) {
-  if (requested < 0) {
-    throw UsageError("--threads takes a whole number of at least 0 (0: half of the cores), not '" +
-                     std::to_string(requested) + "'");
+ThreadChoice choose_threads(int64_t requested, const Processors& processors,
+                            const std::string& option) {
+  const std::string most = std::to_string(kMostThreads);
+  if (requested < 0 || requested > kMostThreads) {
+    throw UsageError(option + " takes a whole number from 0 to " + most +
+                     " (0: half of the cores), not '" + std::to_string(requested) + "'");
   }
   if (requested > 0) return {requested, "asked for"};
+  if (processors.omp_num_threads > kMostThreads) {
+    throw UsageError("the environment variable OMP_NUM_THREADS asks for more than " + most +
+                     " threads; set it to " + most + " or less, or unset it");
+  }
   if (processors.omp_num_threads > 0) {
     return {processors.omp_num_threads,
             "OMP_NUM_THREADS=" + std::to_string(processors.omp_num_threads)};
@@ -142,8 +176,8 @@ ThreadChoice choose_threads(int64_t requested, const Processors& processors) {
   return {half, "half of " + count(processors.physical, "physical core")};
 }
 
-ThreadChoice set_up_threads(int64_t requested) {
-  const ThreadChoice choice = choose_threads(requested, find_processors());
+ThreadChoice set_up_threads(int64_t requested, const std::string& option) {
+  const ThreadChoice choice = choose_threads(requested, find_processors(), option);
   at::set_num_threads(static_cast<int>(choice.threads));
   return choice;
 }

@@ -24,8 +24,8 @@ decltype(auto) with_own_errors(Action&& action) {
   }
 }
 
-/// Thrown by an entry point of the Trainer after Ctrl-C (SIGINT) or SIGTERM, when the state has
-/// been put in order; signal() tells which. Programs exit with 128 + signal().
+/// Thrown by an entry point of the Trainer after Ctrl-C (SIGINT), SIGTERM or SIGHUP, when the state
+/// has been put in order; signal() tells which. Programs exit with 128 + signal().
 using Interrupted = course::Interrupted;
 
 }  // namespace lit

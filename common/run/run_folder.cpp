@@ -1,13 +1,12 @@
 // A folder for each run, that no other run ever gets.
 #include "run/run_folder.h"
 
-#include <unistd.h>
-
 #include <cstdlib>
 #include <ctime>
 #include <system_error>
 
 #include "error.h"
+#include "unfinished_file.h"
 
 namespace course {
 namespace {
@@ -23,9 +22,10 @@ std::string local_time() {
   return text;
 }
 
-[[noreturn]] void refuse(const fs::path& folder, const std::error_code& code) {
+[[noreturn]] void refuse(const fs::path& folder, const std::error_code& code,
+                         const std::string& option) {
   throw Error("the run folder " + folder.string() + " cannot be made: " + code.message() +
-              "; name another place with --run-dir or $COURSE_RUNS");
+              "; name another place with " + option + " or $COURSE_RUNS");
 }
 
 // A convenience: a file system without links, or a file of that name, must not stop a run.
@@ -33,7 +33,7 @@ void point_latest_to(const fs::path& folder) {
   std::error_code ignored;
   const fs::path link = folder.parent_path() / "latest";
   if (fs::exists(fs::symlink_status(link, ignored)) && !fs::is_symlink(link, ignored)) return;
-  const fs::path fresh = folder.parent_path() / (".latest." + std::to_string(getpid()));
+  const fs::path fresh = folder.parent_path() / temporary_name();
   fs::create_directory_symlink(folder.filename(), fresh, ignored);
   if (!ignored) fs::rename(fresh, link, ignored);
   if (ignored) fs::remove(fresh, ignored);
@@ -47,10 +47,10 @@ fs::path runs_folder(const std::string& run_dir) {
   return environment != nullptr && *environment != '\0' ? environment : "runs";
 }
 
-fs::path make_run_folder(const fs::path& parent) {
+fs::path make_run_folder(const fs::path& parent, const std::string& option) {
   std::error_code code;
   fs::create_directories(parent, code);
-  if (code) refuse(parent, code);
+  if (code) refuse(parent, code, option);
   const std::string name = local_time();
   for (int number = 1;; ++number) {
     const fs::path folder = parent / (number == 1 ? name : name + "-" + std::to_string(number));
@@ -58,8 +58,10 @@ fs::path make_run_folder(const fs::path& parent) {
       point_latest_to(folder);
       return folder;
     }
-    if (code) refuse(folder, code);
-    if (!fs::is_directory(folder)) refuse(folder, std::make_error_code(std::errc::file_exists));
+    if (code) refuse(folder, code, option);
+    if (!fs::is_directory(folder)) {
+      refuse(folder, std::make_error_code(std::errc::file_exists), option);
+    }
   }
 }
 

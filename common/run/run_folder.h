@@ -14,7 +14,9 @@ std::filesystem::path runs_folder(const std::string& run_dir);
 /// 2026-11-21_17-45-19, and with -2, -3 ... behind it if others began in the same second. Making
 /// the folder is the test for its name, so that two processes never share one. Then lets the link
 /// `parent`/latest point to it.
+/// @param option  what the program calls the place that its user may choose
 /// @throws Error if it cannot be made, with the reason
-std::filesystem::path make_run_folder(const std::filesystem::path& parent);
+std::filesystem::path make_run_folder(const std::filesystem::path& parent,
+                                      const std::string& option = "--run-dir");
 
 }  // namespace course

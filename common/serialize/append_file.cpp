@@ -12,31 +12,52 @@
 #include "error.h"
 
 namespace course {
+namespace {
 
-void append_to(const std::filesystem::path& path, std::string_view bytes) {
-  if (bytes.empty()) return;
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+// What errno says of it; 0: nothing.
+int append(int file, off_t before, std::string_view bytes) {
+  ssize_t written = -1;
+  do {
+    written = ::write(file, bytes.data(), bytes.size());
+  } while (written < 0 && errno == EINTR);
+  if (written < 0) return errno;
+  if (static_cast<std::size_t>(written) == bytes.size()) return 0;
+  if (::ftruncate(file, before) != 0) return errno;
+  rlimit limit{};  // the system says why only of the next write, which may end the process
+  const bool too_long = ::getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+                        limit.rlim_cur < static_cast<rlim_t>(before) + bytes.size();
+  return too_long ? EFBIG : ENOSPC;
+}
+
+// Is it written? Not to a file that is gone, or has nothing in it, if `begun` is asked for.
+bool append_to(const std::filesystem::path& path, std::string_view bytes, bool begun) {
+  if (bytes.empty()) return true;
+  const int flags = O_WRONLY | O_APPEND | O_CLOEXEC | (begun ? 0 : O_CREAT);
+  const int file = ::open(path.c_str(), flags, 0666);
   int error = file < 0 ? errno : 0;
+  if (begun && error == ENOENT) return false;
+  bool skipped = false;
   if (file >= 0) {
     const off_t before = ::lseek(file, 0, SEEK_END);
-    ssize_t written = -1;
-    do {
-      written = ::write(file, bytes.data(), bytes.size());
-    } while (written < 0 && errno == EINTR);
-    if (written < 0) error = errno;
-    if (written >= 0 && static_cast<std::size_t>(written) < bytes.size()) {
-      rlimit limit{};  // the system says why only of the next write, which may end the process
-      const bool too_long = ::getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
-                            limit.rlim_cur < static_cast<rlim_t>(before) + bytes.size();
-      error = too_long ? EFBIG : ENOSPC;
-      if (::ftruncate(file, before) != 0) error = errno;
-    }
+    skipped = begun && before == 0;
+    if (!skipped) error = append(file, before, bytes);
     if (::close(file) != 0 && error == 0) error = errno;
   }
   if (error != 0) {
     throw Error(path.string() + " could not be written: " + std::strerror(error) +
                 "; what was there before is unchanged");
   }
+  return !skipped;
+}
+
+}  // namespace
+
+void append_to(const std::filesystem::path& path, std::string_view bytes) {
+  append_to(path, bytes, /*begun=*/false);
+}
+
+bool append_to_begun(const std::filesystem::path& path, std::string_view bytes) {
+  return append_to(path, bytes, /*begun=*/true);
 }
 
 }  // namespace course

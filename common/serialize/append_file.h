@@ -12,4 +12,8 @@ namespace course {
 /// unchanged"
 void append_to(const std::filesystem::path& path, std::string_view bytes);
 
+/// The same for a file that has been begun: false, and nothing is written, if it is gone or empty.
+/// Then whoever has removed it has removed its beginning, too.
+bool append_to_begun(const std::filesystem::path& path, std::string_view bytes);
+
 }  // namespace course

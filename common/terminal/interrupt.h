@@ -1,4 +1,5 @@
-// Ctrl-C and SIGTERM as something a loop can notice between two steps, instead of dying in one.
+// Ctrl-C, SIGTERM and SIGHUP as something a loop can notice between two steps, instead of dying in
+// one.
 #pragma once
 
 #include <exception>
@@ -6,7 +7,7 @@
 namespace course {
 
 /// Thrown by throw_if_interrupted(). run_program answers it with one line and the exit code that
-/// shells use, 128 + signal: 130 for Ctrl-C, 143 for SIGTERM.
+/// shells use, 128 + signal: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP (the terminal closed).
 class Interrupted : public std::exception {
  public:
   explicit Interrupted(int signal) : signal_(signal) {}
@@ -18,8 +19,11 @@ class Interrupted : public std::exception {
 };
 
 /// While one is alive the first SIGINT or SIGTERM is only taken note of; the second ends the
-/// process at once, as without. The last guard to go puts back what was there before, and raises a
-/// signal again that nobody asked for. Guards nest; make them in the main thread.
+/// process at once, as without, and leaves no UnfinishedFile behind. SIGHUP is taken note of as
+/// well, and never ends the process, since it comes twice: from the terminal and from the shell.
+/// A signal that the parent ignores (nohup) stays ignored. The last guard to go puts back what was
+/// there before, and raises a signal again that nobody asked for. Guards nest; make them in the
+/// main thread.
 class InterruptGuard {
  public:
   InterruptGuard();

@@ -18,7 +18,7 @@ struct ProgressOutput {
   std::ostream* stream;
   Terminal terminal;
   double (*seconds)();  ///< a clock that never goes back
-  /// Do Ctrl-C and SIGTERM wait for advance()? false: they are somebody else's business.
+  /// Do signals (interrupt.h) wait for advance()? false: they are somebody else's business.
   bool takes_signals = true;
 
   /// std::cout, standard_output() and the steady clock.
@@ -33,9 +33,9 @@ struct ProgressOutput {
 ///
 /// On a terminal one line with bar, percentage, rate and time left is redrawn at most ten times a
 /// second, first after 0.2 s. In a pipe nothing is written before finish(), but for a plain line
-/// about every 10 s. While a bar is alive (that takes signals) Ctrl-C and SIGTERM wait for the next
-/// advance(), which throws Interrupted: the loop ends between two batches, and not in the middle of
-/// one.
+/// about every 10 s. While a bar is alive (that takes signals) Ctrl-C and the like wait for the
+/// next advance(), which throws Interrupted: the loop ends between two batches, and not in the
+/// middle of one.
 class ProgressBar {
  public:
   /// @param total what advance() will sum up to; 0 if nobody knows (then there is no bar and no

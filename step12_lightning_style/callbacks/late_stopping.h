@@ -1,6 +1,8 @@
 // EarlyStopping, changed in one place: the first epochs do not count.
 #pragma once
 
+#include <cmath>
+
 #include "lit/callbacks/early_stopping.h"
 
 // region late_stopping
@@ -24,7 +26,8 @@ class LateStopping : public lit::EarlyStopping {
 
  protected:
   Decision evaluate(double current) override {
-    return ++checks_ > warmup_ ? EarlyStopping::evaluate(current) : Decision{};
+    const bool counts = ++checks_ > warmup_ || !std::isfinite(current);  // NaN stays NaN
+    return counts ? EarlyStopping::evaluate(current) : Decision{};
   }
 
  private:

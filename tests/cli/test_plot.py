@@ -56,6 +56,10 @@ class Reading(Folders):
         self.assertEqual(run.metrics["loss"][0], (1, 0, 0.5))
         self.assertTrue(math.isnan(run.metrics["loss"][1][2]))
 
+    def test_a_table_that_a_spreadsheet_has_saved(self):
+        run = runs.read_run(self.write("a/metrics.csv", b"\xef\xbb\xbfepoch,loss,step\r\n3,0.5,7\r\n"))
+        self.assertEqual(run.metrics, {"loss": [(7, 3, 0.5)]}, "a byte order mark is no part of a name")
+
     def test_a_table_of_a_lesson_has_epochs_alone(self):
         run = runs.read_run(self.write("b/metrics.csv", "epoch,train_loss\n1,0.5\n2,0.25\n"))
         self.assertEqual(run.metrics, {"train_loss": [(None, 1, 0.5), (None, 2, 0.25)]})

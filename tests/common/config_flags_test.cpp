@@ -117,9 +117,9 @@ TEST(Flags, HelpListsFlagsWithTheirDefaults) {
 
 TEST(RunProgram, ExitCodesAndOneLine) {
   const auto code_and_line = [](const std::function<void()>& body) {
-    testing::internal::CaptureStderr();
+    ::testing::internal::CaptureStderr();
     const int code = run_program(body);
-    return std::to_string(code) + " " + testing::internal::GetCapturedStderr();
+    return std::to_string(code) + " " + ::testing::internal::GetCapturedStderr();
   };
   EXPECT_EQ(code_and_line([] {}), "0 ");
   EXPECT_EQ(code_and_line([] { throw UsageError("flag"); }), "2 error: flag\n");
@@ -127,6 +127,17 @@ TEST(RunProgram, ExitCodesAndOneLine) {
   EXPECT_EQ(code_and_line([] { TORCH_CHECK(false, "shape"); }), "1 error: shape\n");
   EXPECT_EQ(code_and_line([] { throw std::bad_alloc(); }),
             "1 error: the machine has no memory left; a smaller --batch-size needs less\n");
+}
+
+TEST(RunProgram, NamesTheOptionOfTheProgram) {
+  const auto line = [](const std::string& batch_size) {
+    ::testing::internal::CaptureStderr();
+    run_program([] { throw std::bad_alloc(); }, batch_size);
+    return ::testing::internal::GetCapturedStderr();
+  };
+  EXPECT_EQ(line("data.batch_size"),
+            "error: the machine has no memory left; a smaller data.batch_size needs less\n");
+  EXPECT_EQ(line(""), "error: the machine has no memory left\n");
 }
 
 TEST(Nearest, WorkedByHand) {

@@ -104,6 +104,26 @@ TEST(DataFind, NothingFoundNamesEveryPlace) {
             "with ./course data fashion-mnist, or name a folder with --data-dir or $COURSE_DATA");
 }
 
+TEST(DataFind, NamesTheOptionOfTheProgram) {
+  const CourseData unset(nullptr);
+  const std::vector<DataLocation> nowhere{{.folder = "/no/a", .origin = "a"}};
+  EXPECT_EQ(message_of<Error>([&] { find_data("", nowhere, "mnist", "data.dir"); }),
+            "no data set was found: none of /no/a has all four files; fetch it with ./course data "
+            "mnist, or name a folder with data.dir or $COURSE_DATA");
+  EXPECT_EQ(message_of<Error>([] { find_data("/no/such/folder", "data.dir"); }),
+            "data.dir: /no/such/folder does not exist; name a folder with the four IDX files of a "
+            "data set (each may end in .gz), or leave data.dir out to search the usual places");
+  // And so does who reads it later, wherever it was found.
+  const TemporaryFolder folder;
+  write_split(folder, "train");
+  const CourseData variable(folder.path().c_str());
+  for (const std::string& data_dir : {folder.path().string(), std::string()}) {
+    const DataLocation found = find_data(data_dir, "data.dir");
+    const std::string message = message_of<Error>([&] { split_files(found, Split::test); });
+    EXPECT_NE(message.find("or name another folder with data.dir"), std::string::npos) << message;
+  }
+}
+
 TEST(DataFind, OtherPlacesForAnotherSet) {
   const TemporaryFolder folder;
   const CourseData unset(nullptr);

@@ -80,6 +80,27 @@ TEST(ChooseDevice, NamesTheNearestOfUnknownDevices) {
   EXPECT_EQ(refusal("", kFourCards), allowed + "''");
 }
 
+TEST(ChooseDevice, NamesTheOptionOfTheProgram) {
+  const auto refusal = [](const std::string& request, const Accelerators& present) {
+    try {
+      choose_device(request, present, "accelerator");
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  EXPECT_EQ(refusal("cuda", kCpuBuild),
+            "accelerator cuda cannot be had: this libtorch was built without CUDA; use "
+            "accelerator cpu, or a libtorch with CUDA");
+  EXPECT_EQ(refusal("cuda:1", kOneCard),
+            "accelerator cuda:1 cannot be had: this machine has 1 CUDA device, cuda:0");
+  EXPECT_EQ(refusal("mps", kCpuBuild).find("--"), std::string::npos);
+  EXPECT_EQ(refusal("xla", kCpuBuild),
+            "accelerator takes auto, cpu, cuda, cuda:N or mps, not 'xla'");
+  EXPECT_EQ(refusal("cuda:x", kCpuBuild),
+            "accelerator takes auto, cpu, cuda, cuda:N or mps, not 'cuda:x'; did you mean cuda:0?");
+}
+
 TEST(ChooseDevice, RefusesIndicesThatAreNoneBeforeLookingForDevices) {
   for (const char* request : {"cuda:", "cuda:x", "cuda:-1", "cuda:1x", "cuda: 1", "cuda:128",
                               "cuda:99999999999999999999", "cuda0", "mps:0"}) {

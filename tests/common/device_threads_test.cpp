@@ -47,6 +47,36 @@ TEST(ChooseThreads, RefusesANegativeNumber) {
   EXPECT_THROW(choose_threads(-1, {}), UsageError);
 }
 
+TEST(ChooseThreads, RefusesMoreThanAnyMachineHas) {
+  const auto refusal = [](int64_t requested, int64_t omp_num_threads) -> std::string {
+    try {
+      return chosen(requested, {.omp_num_threads = omp_num_threads});
+    } catch (const UsageError& error) {
+      return error.what();
+    }
+  };
+  EXPECT_EQ(refusal(1024, 0), "1024: asked for");
+  EXPECT_EQ(refusal(1025, 0),
+            "--threads takes a whole number from 0 to 1024 (0: half of the cores), not '1025'");
+  EXPECT_EQ(refusal(int64_t{1} << 32, 0),
+            "--threads takes a whole number from 0 to 1024 (0: half of the cores), not "
+            "'4294967296'");
+  EXPECT_EQ(refusal(0, 1024), "1024: OMP_NUM_THREADS=1024");
+  EXPECT_EQ(refusal(0, 1025),
+            "the environment variable OMP_NUM_THREADS asks for more than 1024 threads; set it to "
+            "1024 or less, or unset it");
+  EXPECT_EQ(refusal(2, 1025), "2: asked for") << "what is not looked at is not refused";
+}
+
+TEST(ChooseThreads, NamesTheOptionOfTheProgram) {
+  try {
+    choose_threads(-1, {}, "threads");
+    FAIL();
+  } catch (const UsageError& error) {
+    EXPECT_EQ(std::string(error.what()).rfind("threads takes a whole number", 0), 0U);
+  }
+}
+
 /// The value of OMP_NUM_THREADS for one test.
 class OmpNumThreads {
  public:
@@ -70,7 +100,20 @@ TEST(FindProcessors, ReadsOmpNumThreadsAsLibgompDoes) {
   EXPECT_EQ(read("3"), 3);
   EXPECT_EQ(read("4,2"), 4) << "the outermost level of a list";
   EXPECT_EQ(read(nullptr), 0);
-  for (const char* nonsense : {"", "0", "-2", "many"}) EXPECT_EQ(read(nonsense), 0) << nonsense;
+  EXPECT_EQ(read(" 4 , 2 "), 4);
+  for (const char* nonsense :
+       {"", "0", "-2", "many", "4x", "1.5", "4,two", "4,", ",4", "4,0", " "}) {
+    EXPECT_EQ(read(nonsense), 0) << nonsense;
+  }
+  const int64_t huge = read("100000000000000000000");
+  EXPECT_GT(huge, 1024) << "and no negative number";
+  EXPECT_EQ(read("100000000000000000000,2"), huge);
+  EXPECT_EQ(read("-100000000000000000000"), 0);
+}
+
+TEST(SetUpThreads, ANumberThatNoMachineHasIsOneSentence) {
+  const OmpNumThreads variable("100000000000000000000");
+  EXPECT_THROW(set_up_threads(), UsageError) << "and not libtorch's own error";
 }
 
 TEST(FindProcessors, KnowsThisMachine) {

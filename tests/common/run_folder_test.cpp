@@ -49,7 +49,7 @@ TEST(RunFolder, NeverSharedByProcesses) {
   }
   int folders = 0;
   for (const auto& entry : fs::directory_iterator(parent.path())) {
-    EXPECT_NE(entry.path().filename().string().substr(0, 8), ".latest.");
+    EXPECT_NE(entry.path().filename().string().front(), '.') << entry.path();
     folders += entry.is_symlink() ? 0 : 1;
   }
   EXPECT_EQ(folders, kProcesses * kEach);
@@ -60,6 +60,16 @@ TEST(RunFolder, LatestPointsToTheNewest) {
   course::make_run_folder(parent.path());
   const fs::path second = course::make_run_folder(parent.path());
   EXPECT_TRUE(fs::equivalent(parent.path() / "latest", second));
+}
+
+// A trainer in another container may have the number of this process.
+TEST(RunFolder, LatestIsSetBesideAProcessOfTheSameNumber) {
+  const TemporaryFolder parent;
+  const fs::path theirs = parent.path() / (".latest." + std::to_string(getpid()));
+  fs::create_directory_symlink("elsewhere", theirs);
+  const fs::path folder = course::make_run_folder(parent.path());
+  EXPECT_TRUE(fs::is_symlink(theirs));
+  EXPECT_EQ(fs::read_symlink(parent.path() / "latest"), folder.filename());
 }
 
 TEST(RunFolder, SomethingElseCalledLatestIsLeftAlone) {
@@ -78,6 +88,17 @@ TEST(RunFolder, CannotBeMadeBelowAFile) {
   } catch (const course::Error& error) {
     EXPECT_THAT(error.what(), testing::AllOf(testing::HasSubstr("cannot be made: Not a directory"),
                                              testing::HasSubstr("--run-dir")));
+  }
+}
+
+TEST(RunFolder, ThatCannotBeMadeNamesTheOptionOfTheProgram) {
+  const TemporaryFolder parent;
+  const fs::path file = parent.write("file", "");
+  try {
+    course::make_run_folder(file, "run_dir");
+    FAIL();
+  } catch (const course::Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("; name another place with run_dir or $COURSE"));
   }
 }
 

@@ -35,15 +35,18 @@ class Interrupt : public ::testing::Test {
     heard = 0;
     before_int_ = std::signal(SIGINT, hear);
     before_term_ = std::signal(SIGTERM, hear);
+    before_hup_ = std::signal(SIGHUP, hear);
   }
   void TearDown() override {
     std::signal(SIGINT, before_int_);
     std::signal(SIGTERM, before_term_);
+    std::signal(SIGHUP, before_hup_);
   }
 
  private:
   void (*before_int_)(int);
   void (*before_term_)(int);
+  void (*before_hup_)(int);
 };
 
 TEST_F(Interrupt, IsThrownOnceWhereItIsAskedFor) {
@@ -85,6 +88,37 @@ TEST_F(Interrupt, WhatIsIgnoredStaysIgnored) {
   EXPECT_EQ(thrown(), 0);
 }
 
+TEST_F(Interrupt, AHangUpIsTakenNoteOf) {
+  {
+    const InterruptGuard guard;
+    std::raise(SIGHUP);
+    EXPECT_EQ(heard, 0);
+    EXPECT_EQ(thrown(), SIGHUP);
+  }
+  std::raise(SIGHUP);
+  EXPECT_EQ(heard, SIGHUP) << "the handler of before is back";
+}
+
+// The terminal sends one and the shell in it another, also while the first is being answered.
+TEST_F(Interrupt, AHangUpThatComesTwiceIsOne) {
+  {
+    const InterruptGuard guard;
+    std::raise(SIGHUP);
+    std::raise(SIGHUP);
+    EXPECT_EQ(thrown(), SIGHUP);
+    std::raise(SIGHUP);
+    EXPECT_EQ(thrown(), 0);
+  }
+  EXPECT_EQ(heard, 0);
+}
+
+TEST_F(Interrupt, AHangUpIsIgnoredUnderNohup) {
+  std::signal(SIGHUP, SIG_IGN);
+  const InterruptGuard guard;
+  std::raise(SIGHUP);
+  EXPECT_EQ(thrown(), 0);
+}
+
 TEST_F(Interrupt, AProgressBarThrowsFromAdvance) {
   std::ostringstream stream;
   ProgressBar progress("epoch 1", 10, "pictures",
@@ -98,7 +132,9 @@ TEST_F(Interrupt, EndsAProgramWithTheExitCodeOfTheShells) {
   ::testing::internal::CaptureStderr();
   EXPECT_EQ(run_program([] { throw Interrupted(SIGINT); }), 130);
   EXPECT_EQ(run_program([] { throw Interrupted(SIGTERM); }), 143);
-  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "stopped by Ctrl-C\nstopped by SIGTERM\n");
+  EXPECT_EQ(run_program([] { throw Interrupted(SIGHUP); }), 129);
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
+            "stopped by Ctrl-C\nstopped by SIGTERM\nstopped by SIGHUP\n");
 }
 
 TEST(InterruptDeathTest, TheSecondSignalEndsTheProcess) {
@@ -109,6 +145,13 @@ TEST(InterruptDeathTest, TheSecondSignalEndsTheProcess) {
         std::raise(SIGINT);
       },
       ::testing::KilledBySignal(SIGINT), "");
+  EXPECT_EXIT(
+      {
+        const InterruptGuard guard;
+        std::raise(SIGINT);
+        std::raise(SIGTERM);
+      },
+      ::testing::KilledBySignal(SIGTERM), "");
 }
 
 }  // namespace

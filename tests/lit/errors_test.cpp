@@ -241,6 +241,13 @@ TEST_F(Errors, Options) {
   EXPECT_THAT(sentence({.callbacks = {nullptr}}), HasSubstr("callbacks has one that is null"));
   EXPECT_THAT(error_of([] { Trainer trainer({.accelerator = "gpus"}); }),
               HasSubstr("accelerator: "));
+  EXPECT_EQ(error_of([] { Trainer trainer({.accelerator = "gpus"}); }),
+            "accelerator: \"gpus\" is none of auto, cpu, cuda, gpu and mps; did you mean gpu?");
+  EXPECT_THAT(error_of([] { Trainer trainer({.accelerator = "cdua"}); }),
+              HasSubstr("did you mean cuda?"));
+  EXPECT_THAT(error_of([] { Trainer trainer({.accelerator = "cuda", .devices = "99,"}); }),
+              ::testing::AllOf(::testing::StartsWith("accelerator cuda:99 cannot be had: "),
+                               ::testing::Not(HasSubstr("--"))));
   EXPECT_THAT(error_of([] { Trainer trainer({.accelerator = "cuda:1"}); }),
               HasSubstr("which of several is said by devices"));
   EXPECT_THAT(error_of([] { callback<EarlyStopping>({}); }),

@@ -1,12 +1,10 @@
 // Loggers: folders, files, options, and a logger of one's own. What event files hold is read by
 // test_loggers.py.
-#include <sys/resource.h>
-
-#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
 
+#include "../common/file_limit.h"
 #include "../common/temporary_folder.h"
 #include "lit/callbacks/model_checkpoint.h"
 #include "lit/loggers/csv_logger.h"
@@ -20,6 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 using course::testing::bytes_of;
 using course::testing::TemporaryFolder;
+using course::testing::with_file_limit;
 using ::testing::ElementsAre;
 using testing::error_of;
 using ::testing::HasSubstr;
@@ -225,19 +224,6 @@ TEST_F(Loggers, AnOldTableInAGivenVersionMakesRoom) {
   EXPECT_EQ(bytes_of(file), "step,x\n0,1.0\n");
   ASSERT_EQ(messages_.warnings.size(), 1U);
   EXPECT_THAT(messages_.warnings[0], HasSubstr("version_7 is not empty; its metrics.csv"));
-}
-
-// Files may be so long and no longer, for the time of an action.
-template <typename Action>
-void with_file_limit(rlim_t bytes, Action&& action) {
-  rlimit before{};
-  ::getrlimit(RLIMIT_FSIZE, &before);
-  const rlimit limit{bytes, before.rlim_max};
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  ::setrlimit(RLIMIT_FSIZE, &limit);
-  action();
-  ::setrlimit(RLIMIT_FSIZE, &before);
-  std::signal(SIGXFSZ, handler);
 }
 
 TEST_F(Loggers, WhatCannotBeWrittenLeavesWholeRecords) {

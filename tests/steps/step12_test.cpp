@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -317,6 +318,7 @@ TEST_F(Step12, LateStoppingDoesNotCountTheFirstChecks) {
   Open resumed(options, 5);
   resumed.load_state_dict(stopping.state_dict());
   EXPECT_EQ(checks(resumed), 5);
+  EXPECT_TRUE(Open(options, 5).stops(std::nan(""))) << "which no later epoch mends";
 }
 
 // region both_ways

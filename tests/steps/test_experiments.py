@@ -1,7 +1,10 @@
 """What steps 06 to 11 promise of whole runs: same numbers as before, repeatable, interruptible."""
 import ast
 import csv
+import os
+import pty
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -82,6 +85,7 @@ class Logging(unittest.TestCase):
 
     def start(self, *arguments: str) -> subprocess.Popen:
         return subprocess.Popen([str(BIN / "step09_main"), "--run-dir", str(self.runs), *arguments], env=canonical_environment(),
+                                preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # also under nohup
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
 
     def wait_for_epoch(self, number: int) -> Path:
@@ -118,8 +122,9 @@ class Logging(unittest.TestCase):
             self.assertIn(words, log)
         self.assertTrue(metrics.endswith("\n") and log.endswith("\n"))
 
-    def test_ctrl_c_and_sigterm_end_between_two_batches(self):
-        for number, (sign, code, words) in enumerate(((signal.SIGINT, 130, "stopped by Ctrl-C"), (signal.SIGTERM, 143, "stopped by SIGTERM"))):
+    def test_ctrl_c_sigterm_and_sighup_end_between_two_batches(self):
+        signals = ((signal.SIGINT, 130, "stopped by Ctrl-C"), (signal.SIGTERM, 143, "stopped by SIGTERM"), (signal.SIGHUP, 129, "stopped by SIGHUP"))
+        for number, (sign, code, words) in enumerate(signals):
             self.runs = self.runs / str(number)
             process = self.start("--epochs", "1000")
             folder = self.wait_for_epoch(2)
@@ -218,6 +223,22 @@ class Checkpoints(unittest.TestCase):
             self.assertEqual((process.communicate(timeout=30)[1], process.returncode), ("stopped by Ctrl-C\n", 130))
             result = self.predict("--checkpoint", str(next(Path(runs).glob("20*/model.pt"))))
             self.assertRegex(result.stdout, r"\(mlp after \d+ epochs, seed 0\)")
+
+    def test_a_terminal_that_closes_keeps_the_weights(self):
+        """Its programs get SIGHUP, and cannot print any more."""
+        with tempfile.TemporaryDirectory() as runs:
+            child, terminal = pty.fork()
+            if child == 0:
+                signal.signal(signal.SIGHUP, signal.SIG_DFL)
+                os.execve(BIN / "step10_main", ["step10_main", "--run-dir", runs, "--epochs", "1000"], canonical_environment() | {"TERM": "xterm"})
+            while not list(Path(runs).glob("20*/model.pt")):
+                if select.select([terminal], [], [], 0.05)[0]:
+                    os.read(terminal, 1 << 16)
+            os.close(terminal)
+            self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 129)
+            folder = next(Path(runs).glob("20*"))
+            self.assertIn("ended early: stopped by SIGHUP\n", (folder / "log.txt").read_text())
+            self.assertRegex(self.predict("--checkpoint", str(folder / "model.pt")).stdout, r"\(mlp after \d+ epochs, seed 0\)")
 
     def test_a_full_disk_loses_nothing(self):
         """The file size limit stands in for the end of the disk; what was written before stays whole."""

@@ -86,6 +86,40 @@ class Interrupted(Runs):
         self.assertEqual(tomllib.loads((two / "config.toml").read_text())["trainer"]["max_epochs"], 4)
 
 
+    def test_relative_folders_are_the_same_from_elsewhere(self):
+        def run_in(place: Path, name: str, *words: str) -> None:
+            done = subprocess.run([str(BIN / name), *words], cwd=place, env=canonical_environment(), capture_output=True, text=True, timeout=600)
+            self.assertEqual(done.returncode, 0, done.stderr)
+
+        (self.folder / "data").symlink_to(SAMPLE)
+        (self.folder / "elsewhere").mkdir()
+        run_in(self.folder, "step12_train", *MLP, "trainer.max_epochs=1", "data.dir=data", "run_dir=mine")
+        cut = (self.folder / "mine" / "latest").resolve()
+        config = tomllib.loads((cut / "config.toml").read_text())
+        self.assertEqual((config["data"]["dir"], config["run_dir"]), (str(self.folder / "data"), str(self.folder / "mine")))
+        run_in(self.folder / "elsewhere", "step12_train", "--resume", str(cut), "trainer.max_epochs=2")
+        run_in(self.folder / "elsewhere", "step12_eval", "--ckpt", str(cut / "checkpoints" / "best.ckpt"))
+
+
+class Outcome(Runs):
+    def test_nothing_is_tested(self):
+        for limit in ("0", "0.0"):
+            said = self.run_it("step12_train", *MLP, "trainer.max_epochs=1", f"trainer.limit_test_batches={limit}")
+            self.assertIn("\nnothing was tested: trainer.limit_test_batches is 0\n", said)
+            self.assertNotIn("test accuracy", said)
+            self.assertTrue((self.newest() / "loss.svg").exists())
+            self.fingerprint(said)
+        self.run_it("step12_autoencoder", "trainer.max_epochs=1", "trainer.limit_test_batches=0")
+
+    def test_a_run_that_diverges_says_so(self):
+        words = (*MLP, "optimizer.name=sgd", "optimizer.lr=1e20", "trainer.max_epochs=3")
+        sentence = ("error: training has diverged: val_loss is no finite number any more in epoch 0; train again with a smaller "
+                    "optimizer.lr, or with a trainer.gradient_clip_val of 1\n")
+        self.assertIn(sentence, self.run_it("step12_train", *words, code=1))
+        self.assertIn(sentence, self.run_it("step12_train", "--resume", str(self.newest()), code=1))
+        self.assertIn(sentence, self.run_it("step12_train", *words, "early_stopping.warmup=5", code=1))
+
+
 class Evaluation(Runs):
     def test_a_checkpoint_is_enough(self):
         trained = self.run_it("step12_train", *MLP, "trainer.max_epochs=2")
@@ -143,11 +177,17 @@ class BadInput(Runs):
                                        (2, "a config is a TOML file, but 'nowhere.toml' is none", "--config", "nowhere.toml"),
                                        (2, "model.name takes cnn or mlp, not 'cmm'", "model.name=cmm"),
                                        (2, "model.classes takes a whole number from 0 to 9, not '12'", "model.classes=12"),
-                                       (1, "/no/such/folder", "data.dir=/no/such/folder")):
+                                       (1, "data.dir: /no/such/folder does not exist", "data.dir=/no/such/folder"),
+                                       (1, "or leave data.dir out to search", "data.dir=/no/such/folder", "data.name=mnist"),
+                                       (1, "cannot be made: Not a directory; name another place with run_dir or", "run_dir=/dev/null/runs")):
             said = self.run_it("step12_train", *words, code=code)
             self.assertIn(sentence, said)
             self.assertEqual((said.count("\n"), said[:7]), (1, "error: "), said)
         self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_an_accelerator_that_there_is_not(self):
+        said = self.run_it("step12_train", "trainer.accelerator=cdua", code=1)
+        self.assertEqual(said, 'error: accelerator: "cdua" is none of auto, cpu, cuda, gpu and mps; did you mean cuda?\n')
 
     def test_help_shows_the_keys_with_their_values(self):
         said = self.run_it("step12_train", "--help")

@@ -26,8 +26,11 @@ def _number(text: str, path: Path, line: int) -> float:
 
 
 def read_csv(path: Path) -> dict[str, list]:
-    """A table with a header; cells may be empty. A last line without an end is still being written."""
-    text = path.read_text(encoding="utf-8", errors="replace")
+    """A table with a header; cells may be empty. A last line without an end is still being written.
+
+    A spreadsheet that has saved it may have put a byte order mark in front.
+    """
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
     lines = text[:text.rfind("\n") + 1].splitlines()
     found: dict[str, list] = {}
     for number, row in enumerate(csv.DictReader(lines), 2):

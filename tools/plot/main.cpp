@@ -35,17 +35,19 @@ course::Plot plot_of(const nlohmann::json& given) {
 }  // namespace
 
 int main() {
-  return course::run_program([] {
-    bool first = true;
-    for (std::string line; std::getline(std::cin, line);) {
-      const auto given = nlohmann::json::parse(line);
-      const course::Plot plot = plot_of(given);
-      if (given.contains("svg")) {
-        course::write_text_atomically(given.at("svg").get<std::string>(), svg_curves(plot));
-      } else {
-        std::cout << (first ? "" : "\n") << draw_curves(plot) << std::flush;
-      }
-      first = false;
-    }
-  });
+  return course::run_program(
+      [] {
+        bool first = true;
+        for (std::string line; std::getline(std::cin, line);) {
+          const auto given = nlohmann::json::parse(line);
+          const course::Plot plot = plot_of(given);
+          if (given.contains("svg")) {
+            course::write_text_atomically(given.at("svg").get<std::string>(), svg_curves(plot));
+          } else {
+            std::cout << (first ? "" : "\n") << draw_curves(plot) << std::flush;
+          }
+          first = false;
+        }
+      },
+      "");
 }

@@ -85,12 +85,14 @@ void print_text(const Facts& facts) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return course::run_program([&] {
-    bool json = false;
-    course::Flags flags("course_probe", "Facts about this libtorch and this machine.");
-    flags.add("json", json, "print them as JSON");
-    flags.parse(argc, argv);
-    const Facts facts;
-    json ? print_json(facts) : print_text(facts);
-  });
+  return course::run_program(
+      [&] {
+        bool json = false;
+        course::Flags flags("course_probe", "Facts about this libtorch and this machine.");
+        flags.add("json", json, "print them as JSON");
+        flags.parse(argc, argv);
+        const Facts facts;
+        json ? print_json(facts) : print_text(facts);
+      },
+      "");
 }

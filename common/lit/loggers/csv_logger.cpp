@@ -1,8 +1,11 @@
 // CSVLogger: the numbers of a run as a table that anything reads.
 #include "lit/loggers/csv_logger.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <cmath>
-#include <fstream>
+#include <cstring>
+#include <set>
 #include <utility>
 
 #include "lit/core/messages.h"
@@ -16,12 +19,39 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr size_t kPiece = 1 << 16;  // bytes that are written at once
+
 // A name as a cell: in quotes where it would be taken for several.
 std::string cell(const std::string& name) {
   if (name.find_first_of(",\"\r\n") == std::string::npos) return name;
   std::string quoted = "\"";
   for (const char c : name) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
   return quoted + "\"";
+}
+
+std::string header(const std::vector<std::string>& columns) {
+  std::string text;
+  for (size_t i = 0; i < columns.size(); ++i) text += (i > 0 ? "," : "") + cell(columns[i]);
+  return text + "\n";
+}
+
+// A row of the file with an empty cell in each column that is not one of the file's. Cells are
+// numbers or nothing, so that every comma stands between two.
+void append_widened(std::string& text, std::string_view row, const std::vector<bool>& in_file) {
+  size_t begin = 0;
+  for (size_t i = 0; i < in_file.size(); ++i) {
+    if (i > 0) text += ',';
+    if (!in_file[i] || begin > row.size()) continue;
+    const size_t end = std::min(row.find(',', begin), row.size());
+    text += row.substr(begin, end - begin);
+    begin = end + 1;
+  }
+  text += '\n';
+}
+
+bool is_there(const fs::path& file) {
+  std::error_code code;
+  return fs::status(file, code).type() != fs::file_type::not_found;
 }
 
 }  // namespace
@@ -32,16 +62,6 @@ CSVLogger::CSVLogger(Options options)
     throw Error("flush_logs_every_n_steps is " + std::to_string(options_.flush_logs_every_n_steps) +
                 ", but must be at least 1");
   }
-}
-
-// The first write: what another run has left in a folder that was asked for makes room.
-void CSVLogger::begin() {
-  if (std::exchange(begun_, true)) return;
-  file_ = run_.folder() / "metrics.csv";
-  if (!fs::exists(file_)) return;
-  warn("the folder " + run_.folder().string() +
-       " is not empty; its metrics.csv of an earlier run is removed");
-  fs::remove(file_);
 }
 
 void CSVLogger::log_metrics(const std::map<std::string, double>& metrics, int64_t step) {
@@ -62,67 +82,109 @@ void CSVLogger::log_hyperparams(const course::Dict& params) {
 }
 
 void CSVLogger::save() {
-  if (std::exchange(hparams_changed_, false)) {
+  if (hparams_changed_) {
     with_own_errors([&] {
       course::write_text_atomically(run_.folder() / "hparams.yaml", course::yaml(hparams_));
     });
+    hparams_changed_ = false;
   }
   if (waiting_.empty()) return;
-  begin();
-  std::set<std::string> names = names_;
-  for (const Row& row : waiting_) {
-    for (const auto& [name, value] : row) names.insert(name);
-  }
-  if (names == names_) {
-    std::string text;
-    for (const Row& row : waiting_) text += line(row);
-    with_own_errors([&] { course::append_to(file_, text); });
+  file_ = run_.folder() / "metrics.csv";
+  if (columns_.empty()) {
+    begin();
+  } else if (std::optional<std::ifstream> rows = open_rows()) {
+    write(*rows);
   } else {
-    std::vector<Row> rows = read();
-    rows.insert(rows.end(), waiting_.begin(), waiting_.end());
-    names_ = std::move(names);
-    std::string text = header();
-    for (const Row& row : rows) text += line(row);
-    with_own_errors([&] { course::write_text_atomically(file_, text); });
+    rewrite(nullptr);
+    warn(file_.string() + " is gone; it is begun anew, without the rows that were in it");
   }
   waiting_.clear();
 }
 
-std::string CSVLogger::header() const {
-  std::string text;
-  for (const std::string& name : names_) text += (text.empty() ? "" : ",") + cell(name);
-  return text + "\n";
+// The first write: what another run has left in a folder that was asked for makes room.
+void CSVLogger::begin() {
+  const bool is_old = is_there(file_);
+  rewrite(nullptr);
+  if (!is_old) return;
+  warn("the folder " + run_.folder().string() +
+       " is not empty; its metrics.csv of an earlier run is removed");
 }
 
-std::string CSVLogger::line(const Row& row) const {
-  std::string text;
-  for (const std::string& name : names_) {
-    const auto found = row.find(name);
-    if (name != *names_.begin()) text += ',';
-    if (found != row.end()) text += found->second;
-  }
-  return text + "\n";
-}
-
-// The rows that are in the file: numbers and nothing, in the columns that we know.
-std::vector<CSVLogger::Row> CSVLogger::read() const {
-  std::vector<Row> rows;
-  if (names_.empty()) return rows;
+// The file behind its header; none if there is no file any more, or nothing in it.
+std::optional<std::ifstream> CSVLogger::open_rows() const {
+  if (!is_there(file_)) return std::nullopt;
   std::ifstream file(file_, std::ios::binary);
-  std::string heading(header().size(), '\0'), text;
-  file.read(heading.data(), static_cast<std::streamsize>(heading.size()));
-  while (std::getline(file, text)) {
-    Row row;
-    size_t begin = 0;
-    for (const std::string& name : names_) {
-      const size_t end = std::min(text.find(',', begin), text.size());
-      if (end > begin) row.emplace(name, text.substr(begin, end - begin));
-      begin = end + 1;
-      if (begin > text.size()) break;
-    }
-    rows.push_back(std::move(row));
+  if (!file) throw Error(file_.string() + " could not be read: " + std::strerror(errno));
+  const std::string wanted = header(columns_);
+  std::string found(wanted.size(), '\0');
+  file.read(found.data(), static_cast<std::streamsize>(found.size()));
+  if (file.gcount() == 0) return std::nullopt;
+  if (found == wanted) return file;
+  throw Error(file_.string() +
+              " does not begin any more with the columns that this logger wrote, so that its rows "
+              "would not match; leave the file alone during a run, and give each run a version of "
+              "its own");
+}
+
+// Rows in columns that the file has are appended; for others it is written anew.
+void CSVLogger::write(std::ifstream& rows) {
+  const bool fits = std::all_of(waiting_.begin(), waiting_.end(), [&](const Row& row) {
+    return std::all_of(row.begin(), row.end(), [&](const auto& one) {
+      return std::binary_search(columns_.begin(), columns_.end(), one.first);
+    });
+  });
+  if (!fits) return rewrite(&rows);
+  std::string text;
+  for (const Row& row : waiting_) append_line(text, row, columns_);
+  const bool is_written = with_own_errors([&] { return course::append_to_begun(file_, text); });
+  if (!is_written) rewrite(&rows);  // it was removed just now; what was in it can still be read
+}
+
+// One line after the other: the file may be larger than what a program wants to hold in memory.
+void CSVLogger::rewrite(std::ifstream* old_rows) {
+  std::set<std::string> names(columns_.begin(), columns_.end());
+  for (const Row& row : waiting_) {
+    for (const auto& [name, value] : row) names.insert(name);
   }
-  return rows;
+  std::vector<std::string> columns(names.begin(), names.end());
+  std::vector<bool> in_file;
+  for (const std::string& name : columns) {
+    in_file.push_back(std::binary_search(columns_.begin(), columns_.end(), name));
+  }
+  with_own_errors([&] {
+    detail::make_folder(file_.parent_path());  // that may be gone, too
+    course::write_atomically(file_, [&](const course::Write& write) {
+      std::string text = header(columns);
+      const auto write_piece = [&](size_t at_least) {
+        if (text.size() < at_least) return;
+        write(text.data(), text.size());
+        text.clear();
+      };
+      for (std::string row; old_rows != nullptr && std::getline(*old_rows, row);) {
+        append_widened(text, row, in_file);
+        write_piece(kPiece);
+      }
+      if (old_rows != nullptr && old_rows->bad()) {
+        throw Error(file_.string() + " could not be read to its end");
+      }
+      for (const Row& row : waiting_) {
+        append_line(text, row, columns);
+        write_piece(kPiece);
+      }
+      write_piece(1);
+    });
+  });
+  columns_ = std::move(columns);
+}
+
+void CSVLogger::append_line(std::string& text, const Row& row,
+                            const std::vector<std::string>& columns) {
+  auto cell = row.begin();  // both are in alphabetical order
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (i > 0) text += ',';
+    if (cell != row.end() && cell->first == columns[i]) text += (cell++)->second;
+  }
+  text += '\n';
 }
 
 }  // namespace lit

@@ -2,7 +2,8 @@
 #pragma once
 
 #include <filesystem>
-#include <set>
+#include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@ struct CSVLoggerOptions {
 /// row has the values of one call, and empty cells. Values of training steps, of validation and of
 /// epochs are rows of their own. A new name rewrites the file with one more column, in one step.
 /// In a folder that a version given by the user has, an old metrics.csv is removed, with a warning.
+/// A file that is removed during the run is begun anew, with a warning. Rows that could not be
+/// written wait for the next attempt; the file is whole at every moment.
 class CSVLogger : public Logger {
  public:
   using Options = CSVLoggerOptions;
@@ -34,7 +37,8 @@ class CSVLogger : public Logger {
 
   void log_metrics(const std::map<std::string, double>& metrics, int64_t step) override;
   void log_hyperparams(const course::Dict& params) override;
-  /// Writes the rows that wait, and hparams.yaml. @throws Error if they cannot be written
+  /// Writes the rows that wait, and hparams.yaml.
+  /// @throws Error if they cannot be written, or if another program has changed the file's header
   void save() override;
 
   std::string name() const override { return run_.name(); }
@@ -46,15 +50,16 @@ class CSVLogger : public Logger {
  private:
   using Row = std::map<std::string, std::string>;
   void begin();
-  std::string line(const Row& row) const;
-  std::string header() const;
-  std::vector<Row> read() const;
+  std::optional<std::ifstream> open_rows() const;
+  void write(std::ifstream& rows);
+  void rewrite(std::ifstream* old_rows);
+  static void append_line(std::string& text, const Row& row,
+                          const std::vector<std::string>& columns);
 
   Options options_;
   mutable RunVersion run_;
-  bool begun_ = false;
   std::filesystem::path file_;
-  std::set<std::string> names_;  // the columns of the file
+  std::vector<std::string> columns_;  // of the file, in alphabetical order; none: it is not begun
   std::vector<Row> waiting_;
   course::Dict hparams_;
   bool hparams_changed_ = false;

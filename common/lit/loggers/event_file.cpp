@@ -11,7 +11,9 @@
 #include <cstring>
 #include <utility>
 
+#include "lit/core/messages.h"
 #include "lit/error.h"
+#include "lit/loggers/run_version.h"
 #include "serialize/append_file.h"
 
 namespace lit {
@@ -43,6 +45,17 @@ constexpr std::array<uint32_t, 256> kCrcTable = [] {
 // TensorFlow's: the checksum of bytes that hold checksums themselves.
 uint32_t masked_crc(std::string_view bytes) {
   return std::rotr(crc32c(bytes), 15) + 0xa282ead8U;
+}
+
+// A record: its length, the length's checksum, its bytes, their checksum.
+std::string record(const Message& event) {
+  const std::string& bytes = event.bytes();
+  std::string text;
+  append_little_endian(text, static_cast<uint64_t>(bytes.size()));
+  append_little_endian(text, masked_crc(text));
+  text += bytes;
+  append_little_endian(text, masked_crc(bytes));
+  return text;
 }
 
 std::string file_name() {
@@ -102,9 +115,9 @@ uint32_t crc32c(std::string_view bytes) {
   return ~crc;
 }
 
-EventFile::EventFile(std::filesystem::path folder) : path_(std::move(folder) / file_name()) {
-  append(Message().number(1, now()).bytes(3, "brain.Event:2"));
-}
+EventFile::EventFile(std::filesystem::path folder)
+    : path_(std::move(folder) / file_name()),
+      beginning_(record(Message().number(1, now()).bytes(3, "brain.Event:2"))) {}
 
 EventFile::~EventFile() {
   try {
@@ -114,33 +127,24 @@ EventFile::~EventFile() {
 }
 
 void EventFile::add(const Message& value, int64_t step) {
-  append(Message()
-             .number(1, now())
-             .whole(2, static_cast<uint64_t>(step))
-             .message(5, Message().message(1, value)));
+  waiting_ += record(Message()
+                         .number(1, now())
+                         .whole(2, static_cast<uint64_t>(step))
+                         .message(5, Message().message(1, value)));
   if (waiting_.size() > kMost) flush();
 }
 
-// A record: its length, the length's checksum, its bytes, their checksum.
-void EventFile::append(const Message& event) {
-  const std::string& bytes = event.bytes();
-  std::string length;
-  append_little_endian(length, static_cast<uint64_t>(bytes.size()));
-  waiting_ += length;
-  append_little_endian(waiting_, masked_crc(length));
-  waiting_ += bytes;
-  append_little_endian(waiting_, masked_crc(bytes));
-}
-
 void EventFile::flush() {
-  if (waiting_.empty()) return;
-  std::error_code code;
-  std::filesystem::create_directories(path_.parent_path(), code);
-  if (code) {
-    throw Error("the folder " + path_.parent_path().string() +
-                " cannot be made: " + code.message() + "; give the logger another save_dir");
-  }
-  with_own_errors([&] { course::append_to(path_, waiting_); });
+  if (begun_ && waiting_.empty()) return;
+  with_own_errors([&] {
+    if (begun_ && course::append_to_begun(path_, waiting_)) return;
+    detail::make_folder(path_.parent_path());
+    course::append_to(path_, beginning_ + waiting_);
+    if (begun_) {
+      warn(path_.string() + " is gone; it is begun anew, without the events that were in it");
+    }
+    begun_ = true;
+  });
   waiting_.clear();
 }
 

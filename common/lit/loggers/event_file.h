@@ -33,7 +33,8 @@ uint32_t crc32c(std::string_view bytes);
 
 /// Appends events to events.out.tfevents.TIME.HOST.PID.N in a folder. Records wait until flush(),
 /// which writes all of them by one call of the system: a reader sees whole records, at any moment
-/// and whatever ends the process.
+/// and whatever ends the process. A file that is removed while it is written is begun anew, with a
+/// warning.
 class EventFile {
  public:
   explicit EventFile(std::filesystem::path folder);
@@ -45,17 +46,18 @@ class EventFile {
   /// One summary value (tag and content), at a step, now.
   void add(const Message& value, int64_t step);
   /// Writes what waits; the folder and the file are made if they are not there.
-  /// @throws Error if it cannot be written; the records of before are whole
+  /// @throws Error if it cannot be written; the records of before are whole, and those that wait
+  /// go on waiting
   void flush();
 
   /// Where the events go.
   const std::filesystem::path& path() const { return path_; }
 
  private:
-  void append(const Message& event);
-
   std::filesystem::path path_;
+  std::string beginning_;  // the record that says what the file is
   std::string waiting_;
+  bool begun_ = false;
 };
 
 }  // namespace lit

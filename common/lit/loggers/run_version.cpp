@@ -14,15 +14,6 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kPrefix = "version_";
 
-void make(const fs::path& folder) {
-  std::error_code code;
-  fs::create_directories(folder, code);
-  if (code) {
-    throw Error("the run's folder " + folder.string() + " cannot be made: " + code.message() +
-                "; give the logger another save_dir");
-  }
-}
-
 // One more than the highest number that is there.
 int64_t next_version(const fs::path& root) {
   int64_t next = 0;
@@ -39,6 +30,15 @@ int64_t next_version(const fs::path& root) {
 }
 
 }  // namespace
+
+void detail::make_folder(const fs::path& folder) {
+  std::error_code code;
+  fs::create_directories(folder, code);
+  if (code) {
+    throw Error("the run's folder " + folder.string() + " cannot be made: " + code.message() +
+                "; give the logger another save_dir");
+  }
+}
 
 RunVersion::RunVersion(fs::path save_dir, std::string name, Version version)
     : save_dir_(std::move(save_dir)), name_(std::move(name)), wanted_(std::move(version)) {
@@ -57,15 +57,15 @@ const fs::path& RunVersion::folder() {
     folder_ = root / *name;
   }
   if (!folder_.empty()) {
-    make(folder_);
+    detail::make_folder(folder_);
     return folder_;
   }
-  if (!root.empty()) make(root);
+  if (!root.empty()) detail::make_folder(root);
   for (int64_t number = next_version(root.empty() ? "." : root);; ++number) {
     const fs::path folder = root / (std::string(kPrefix) + std::to_string(number));
     std::error_code code;
     if (fs::create_directory(folder, code)) return folder_ = folder;
-    if (code) make(folder);  // throws, with the reason
+    if (code) detail::make_folder(folder);  // throws, with the reason
   }
 }
 

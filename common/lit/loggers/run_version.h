@@ -37,4 +37,9 @@ class RunVersion {
   std::filesystem::path folder_ = {};
 };
 
+namespace detail {
+/// Makes a folder of a run, and those around it. @throws Error if it cannot be made
+void make_folder(const std::filesystem::path& folder);
+}  // namespace detail
+
 }  // namespace lit

@@ -1,6 +1,7 @@
 // TensorBoardLogger: the numbers of a run as event files that TensorBoard shows.
 #include "lit/loggers/tensorboard_logger.h"
 
+#include <system_error>
 #include <utility>
 
 #include "lit/error.h"
@@ -64,11 +65,13 @@ void TensorBoardLogger::log_hyperparams(const course::Dict& params,
 
 void TensorBoardLogger::save() {
   experiment().flush();  // and makes the folder
-  if (std::exchange(saved_, true)) return;
+  if (saved_) return;
   const fs::path file = fs::path(log_dir()) / "hparams.yaml";
-  if (!fs::exists(file)) {
+  std::error_code code;
+  if (!fs::exists(file, code)) {
     with_own_errors([&] { course::write_text_atomically(file, course::yaml(hparams_)); });
   }
+  saved_ = true;
 }
 
 void TensorBoardLogger::finalize(const std::string&) {

@@ -1,10 +1,13 @@
 // Picks the device by the Trainer's options.
 #include "lit/strategies/strategy.h"
 
+#include <algorithm>
 #include <charconv>
+#include <vector>
 
 #include "device/device.h"
 #include "lit/error.h"
+#include "nearest.h"
 
 namespace lit {
 namespace {
@@ -27,22 +30,29 @@ int64_t device_index(const Devices& devices) {
               "\", but must be 1, \"auto\", or the index of one device with a comma, as in \"1,\"");
 }
 
+// What may stand before the number of a device, which is an option of its own.
+void check_name(const std::string& accelerator) {
+  const std::vector<std::string> names{"auto", "cuda", "gpu", "cpu", "mps"};
+  if (std::find(names.begin(), names.end(), accelerator) != names.end()) return;
+  const bool numbered = accelerator.find(':') != std::string::npos;
+  const std::string meant = numbered ? "" : course::nearest(accelerator, names);
+  throw Error("accelerator: \"" + accelerator + "\" is none of auto, cpu, cuda, gpu and mps" +
+              (numbered        ? "; which of several is said by devices"
+               : meant.empty() ? ""
+                               : "; did you mean " + meant + "?"));
+}
+
 }  // namespace
 
 std::shared_ptr<Strategy> make_strategy(const std::string& accelerator, const Devices& devices) {
   const int64_t index = device_index(devices);
+  check_name(accelerator);
   std::string request = accelerator == "gpu" ? "cuda" : accelerator;
-  const bool has_index = request == "cuda" && index >= 0;
-  if (request.find(':') != std::string::npos) {
-    throw Error("accelerator is \"" + accelerator +
-                "\", but must be auto, cpu, cuda, gpu or mps; which of several is said by devices");
-  }
-  if (has_index) request += ":" + std::to_string(index);
-  try {
-    return std::make_shared<SingleDeviceStrategy>(course::choose_device(request).device);
-  } catch (const course::Error& error) {
-    throw Error("accelerator: " + std::string(error.what()));
-  }
+  if (request == "cuda" && index >= 0) request += ":" + std::to_string(index);
+  return with_own_errors([&] {
+    return std::make_shared<SingleDeviceStrategy>(
+        course::choose_device(request, "accelerator").device);
+  });
 }
 
 }  // namespace lit
