@@ -34,6 +34,7 @@ struct Config {
     double momentum = 0;
     double weight_decay = 0;
     bool fused = true;
+    bool operator==(const Optimizer&) const = default;
   } optimizer;
 
   struct Scheduler {

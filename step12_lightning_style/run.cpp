@@ -3,8 +3,11 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <utility>
+
 #include "device/threads.h"
 #include "error.h"
+#include "lit/callbacks/lambda_callback.h"
 #include "lit/loggers/csv_logger.h"
 #include "lit/loggers/tensorboard_logger.h"
 #include "run/run_folder.h"
@@ -18,8 +21,16 @@ fs::path open_run(const Config& config, const std::string& resume) {
   const fs::path folder =
       resume.empty() ? course::make_run_folder(course::runs_folder(config.run_dir), "run_dir")
                      : fs::path(resume);
-  course::write_text_atomically(folder / "config.toml", to_toml(config));
+  if (resume.empty()) course::write_text_atomically(folder / "config.toml", to_toml(config));
   return folder;
+}
+
+std::shared_ptr<lit::Callback> keep_config(const Config& config, const fs::path& folder) {
+  const auto keep = [text = to_toml(config), file = folder / "config.toml",
+                     is_kept = false](auto&&...) mutable {
+    if (!std::exchange(is_kept, true)) course::write_text_atomically(file, text);
+  };
+  return lit::callback<lit::LambdaCallback>({.on_train_batch_end = keep});
 }
 // endregion
 

@@ -94,6 +94,7 @@ void train(const Config& config, const std::string& resume) {
                                            .save_last = lit::SaveLast::yes,
                                            .enable_version_counter = false}),
       lit::callback<lit::OnExceptionCheckpoint>({.dirpath = folder / "checkpoints"}),
+      keep_config(config, folder),
   };
   lit::Trainer trainer(options);
 
@@ -106,11 +107,9 @@ void train(const Config& config, const std::string& resume) {
     trainer.test(module, data);
     return;
   }
-  // Once, and with the weights of the best epoch. Its checkpoint takes the callbacks back there,
-  // too: what they know of all epochs is asked for before.
-  const std::vector<course::Curve> curves = history->curves();
+  // Once, and with the weights of the best epoch.
   const auto scores = trainer.test(module, data, {.verbose = false, .ckpt_path = "best"});
-  show_outcome(scores, curves, folder);
+  show_outcome(scores, history->curves(), folder);
   fmt::print("fingerprint of the weights: {:016x}\n", fingerprint(*module->net()));
 }
 // endregion
@@ -125,6 +124,11 @@ void run(const CommandLine& command_line) {
   }
   const Config config = compose(resume.empty() ? base_of(kProgram.base) : kept, command_line);
   if (command_line.print_config) return fmt::print("{}", to_toml(config));
+  if (!resume.empty() && config.optimizer != compose(kept, {}).optimizer) {
+    throw course::UsageError(
+        "the optimizer.* of a run that resumes are those of its checkpoint; leave them out, or "
+        "train a new run without --resume");
+  }
   train(config, resume);
 }
 // endregion

@@ -107,7 +107,7 @@ std::string ProgressBar::line(double now) const {
   parts.push_back(total_ > 0 ? percent_of(fraction) : grouped(done_) + " " + unit_);
   if (!note_.empty()) parts.push_back(note_);
   parts.push_back(format_rate(done_ - before_, seconds, unit_));
-  if (done_ > before_ && fraction < 1) {
+  if (done_ > before_ && fraction > 0 && fraction < 1) {
     parts.push_back(time_left(seconds * static_cast<double>(total_ - done_) /
                               static_cast<double>(done_ - before_)));
   }

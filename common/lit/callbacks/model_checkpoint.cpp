@@ -13,6 +13,7 @@
 #include "lit/trainer/trainer.h"
 #include "serialize/atomic_file.h"
 #include "serialize/python_text.h"
+#include "unfinished_file.h"
 
 namespace lit {
 
@@ -427,11 +428,11 @@ void ModelCheckpoint::save_last(Trainer& trainer, const Metrics& metrics) {
 
 // false: this file system has no links.
 bool ModelCheckpoint::link_last() const {
-  std::error_code failed;
-  const fs::path temporary = last_model_path_.string() + ".tmp";
-  fs::remove(temporary, failed);
+  std::error_code failed, missing;
+  const fs::path temporary = dirpath_ / course::temporary_name();
   fs::create_symlink(fs::relative(last_saved_, last_model_path_.parent_path()), temporary, failed);
   if (!failed) fs::rename(temporary, last_model_path_, failed);
+  if (failed) fs::remove(temporary, missing);
   return !failed;
 }
 
