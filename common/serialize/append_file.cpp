@@ -29,18 +29,24 @@ int append(int file, off_t before, std::string_view bytes) {
   return too_long ? EFBIG : ENOSPC;
 }
 
-// Is it written? Not to a file that is gone, or has nothing in it, if `begun` is asked for.
-bool append_to(const std::filesystem::path& path, std::string_view bytes, bool begun) {
+bool begins_with(int file, std::string_view beginning) {
+  std::string found(beginning.size(), '\0');
+  return ::pread(file, found.data(), found.size(), 0) == static_cast<ssize_t>(found.size()) &&
+         found == beginning;
+}
+
+// Is it written? Only to a file with this beginning, unless that is "".
+bool append(const std::filesystem::path& path, std::string_view bytes, std::string_view beginning) {
   if (bytes.empty()) return true;
-  const int flags = O_WRONLY | O_APPEND | O_CLOEXEC | (begun ? 0 : O_CREAT);
+  const bool begun = !beginning.empty();
+  const int flags = O_APPEND | O_CLOEXEC | (begun ? O_RDWR : O_WRONLY | O_CREAT);
   const int file = ::open(path.c_str(), flags, 0666);
   int error = file < 0 ? errno : 0;
   if (begun && error == ENOENT) return false;
   bool skipped = false;
   if (file >= 0) {
-    const off_t before = ::lseek(file, 0, SEEK_END);
-    skipped = begun && before == 0;
-    if (!skipped) error = append(file, before, bytes);
+    skipped = begun && !begins_with(file, beginning);
+    if (!skipped) error = append(file, ::lseek(file, 0, SEEK_END), bytes);
     if (::close(file) != 0 && error == 0) error = errno;
   }
   if (error != 0) {
@@ -53,11 +59,12 @@ bool append_to(const std::filesystem::path& path, std::string_view bytes, bool b
 }  // namespace
 
 void append_to(const std::filesystem::path& path, std::string_view bytes) {
-  append_to(path, bytes, /*begun=*/false);
+  append(path, bytes, "");
 }
 
-bool append_to_begun(const std::filesystem::path& path, std::string_view bytes) {
-  return append_to(path, bytes, /*begun=*/true);
+bool append_to_begun(const std::filesystem::path& path, std::string_view beginning,
+                     std::string_view bytes) {
+  return append(path, bytes, beginning);
 }
 
 }  // namespace course

@@ -12,8 +12,10 @@ namespace course {
 /// unchanged"
 void append_to(const std::filesystem::path& path, std::string_view bytes);
 
-/// The same for a file that has been begun: false, and nothing is written, if it is gone or empty.
-/// Then whoever has removed it has removed its beginning, too.
-bool append_to_begun(const std::filesystem::path& path, std::string_view bytes);
+/// The same for a file that begins with `beginning`, which is not "": false, and nothing is
+/// written, where there is no such file. It may have been removed, and a log without its beginning
+/// cannot be read.
+bool append_to_begun(const std::filesystem::path& path, std::string_view beginning,
+                     std::string_view bytes);
 
 }  // namespace course

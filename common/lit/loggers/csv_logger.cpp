@@ -35,17 +35,23 @@ std::string header(const std::vector<std::string>& columns) {
   return text + "\n";
 }
 
-// A row of the file with an empty cell in each column that is not one of the file's. Cells are
-// numbers or nothing, so that every comma stands between two.
-void append_widened(std::string& text, std::string_view row, const std::vector<bool>& in_file) {
-  size_t begin = 0;
-  for (size_t i = 0; i < in_file.size(); ++i) {
-    if (i > 0) text += ',';
-    if (!in_file[i] || begin > row.size()) continue;
-    const size_t end = std::min(row.find(',', begin), row.size());
-    text += row.substr(begin, end - begin);
-    begin = end + 1;
+// A row of the file with empty cells more: before the cells of these numbers, in ascending order,
+// where the number of all cells stands for the row's end. Cells are numbers or nothing, so that
+// every comma stands between two.
+void append_widened(std::string& text, std::string_view row, const std::vector<size_t>& before) {
+  size_t copied = 0, at = 0, cell = 0;  // `at` is where the cell of that number begins
+  for (const size_t wanted : before) {
+    while (cell < wanted && at <= row.size()) {
+      while (at < row.size() && row[at] != ',') ++at;
+      ++at;
+      ++cell;
+    }
+    const size_t end = std::min(at, row.size());
+    text.append(row, copied, end - copied);
+    text += ',';
+    copied = end;
   }
+  text.append(row, copied);
   text += '\n';
 }
 
@@ -92,11 +98,8 @@ void CSVLogger::save() {
   file_ = run_.folder() / "metrics.csv";
   if (columns_.empty()) {
     begin();
-  } else if (std::optional<std::ifstream> rows = open_rows()) {
-    write(*rows);
   } else {
-    rewrite(nullptr);
-    warn(file_.string() + " is gone; it is begun anew, without the rows that were in it");
+    write();
   }
   waiting_.clear();
 }
@@ -114,10 +117,12 @@ void CSVLogger::begin() {
 std::optional<std::ifstream> CSVLogger::open_rows() const {
   if (!is_there(file_)) return std::nullopt;
   std::ifstream file(file_, std::ios::binary);
-  if (!file) throw Error(file_.string() + " could not be read: " + std::strerror(errno));
   const std::string wanted = header(columns_);
   std::string found(wanted.size(), '\0');
-  file.read(found.data(), static_cast<std::streamsize>(found.size()));
+  if (file) file.read(found.data(), static_cast<std::streamsize>(found.size()));
+  if (!file.is_open() || file.bad()) {
+    throw Error(file_.string() + " could not be read: " + std::strerror(errno));
+  }
   if (file.gcount() == 0) return std::nullopt;
   if (found == wanted) return file;
   throw Error(file_.string() +
@@ -127,17 +132,22 @@ std::optional<std::ifstream> CSVLogger::open_rows() const {
 }
 
 // Rows in columns that the file has are appended; for others it is written anew.
-void CSVLogger::write(std::ifstream& rows) {
+void CSVLogger::write() {
   const bool fits = std::all_of(waiting_.begin(), waiting_.end(), [&](const Row& row) {
     return std::all_of(row.begin(), row.end(), [&](const auto& one) {
       return std::binary_search(columns_.begin(), columns_.end(), one.first);
     });
   });
-  if (!fits) return rewrite(&rows);
-  std::string text;
-  for (const Row& row : waiting_) append_line(text, row, columns_);
-  const bool is_written = with_own_errors([&] { return course::append_to_begun(file_, text); });
-  if (!is_written) rewrite(&rows);  // it was removed just now; what was in it can still be read
+  if (fits) {
+    std::string text;
+    for (const Row& row : waiting_) append_line(text, row, columns_);
+    const bool is_written =
+        with_own_errors([&] { return course::append_to_begun(file_, header(columns_), text); });
+    if (is_written) return;
+  }
+  if (std::optional<std::ifstream> rows = open_rows()) return rewrite(&*rows);
+  rewrite(nullptr);
+  warn(file_.string() + " is gone; it is begun anew, without the rows that were in it");
 }
 
 // One line after the other: the file may be larger than what a program wants to hold in memory.
@@ -147,9 +157,14 @@ void CSVLogger::rewrite(std::ifstream* old_rows) {
     for (const auto& [name, value] : row) names.insert(name);
   }
   std::vector<std::string> columns(names.begin(), names.end());
-  std::vector<bool> in_file;
+  std::vector<size_t> new_cells;  // each by the number of the old one that it stands before
+  size_t old = 0;
   for (const std::string& name : columns) {
-    in_file.push_back(std::binary_search(columns_.begin(), columns_.end(), name));
+    if (old < columns_.size() && name == columns_[old]) {
+      ++old;
+    } else {
+      new_cells.push_back(old);
+    }
   }
   with_own_errors([&] {
     detail::make_folder(file_.parent_path());  // that may be gone, too
@@ -161,7 +176,7 @@ void CSVLogger::rewrite(std::ifstream* old_rows) {
         text.clear();
       };
       for (std::string row; old_rows != nullptr && std::getline(*old_rows, row);) {
-        append_widened(text, row, in_file);
+        append_widened(text, row, new_cells);
         write_piece(kPiece);
       }
       if (old_rows != nullptr && old_rows->bad()) {

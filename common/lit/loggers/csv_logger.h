@@ -51,7 +51,7 @@ class CSVLogger : public Logger {
   using Row = std::map<std::string, std::string>;
   void begin();
   std::optional<std::ifstream> open_rows() const;
-  void write(std::ifstream& rows);
+  void write();
   void rewrite(std::ifstream* old_rows);
   static void append_line(std::string& text, const Row& row,
                           const std::vector<std::string>& columns);

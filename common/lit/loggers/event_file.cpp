@@ -137,7 +137,7 @@ void EventFile::add(const Message& value, int64_t step) {
 void EventFile::flush() {
   if (begun_ && waiting_.empty()) return;
   with_own_errors([&] {
-    if (begun_ && course::append_to_begun(path_, waiting_)) return;
+    if (begun_ && course::append_to_begun(path_, beginning_, waiting_)) return;
     detail::make_folder(path_.parent_path());
     course::append_to(path_, beginning_ + waiting_);
     if (begun_) {
