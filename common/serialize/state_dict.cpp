@@ -3,10 +3,9 @@
 
 #include <torch/torch.h>
 
-#include <spdlog/fmt/fmt.h>
-
 #include "error.h"
 #include "printable.h"
+#include "shape_text.h"
 
 namespace course {
 namespace {
@@ -24,8 +23,7 @@ void collect(const torch::nn::Module& module, const std::string& prefix, Dict& s
 }
 
 std::string describe(const torch::Tensor& tensor) {
-  return fmt::format("[{}] of {}", fmt::join(tensor.sizes(), ", "),
-                     c10::toString(tensor.scalar_type()));
+  return shape_text(tensor.sizes()) + " of " + c10::toString(tensor.scalar_type());
 }
 
 // "missing: a, b, c, d, e and 3 more"

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <cstdlib>
 
 #include "utf8.h"
@@ -49,10 +49,12 @@ int64_t glyph_width(char32_t code) {
   return is_in(kWide, code) ? 2 : 1;
 }
 
-std::string printed(const char* format, double number, int digits) {
+// printf writes a comma where the program's locale has one.
+std::string printed(double number, std::chars_format format, int digits) {
   std::array<char, 400> text{};  // the largest double has 309 digits before the point
-  std::snprintf(text.data(), text.size(), format, digits, number);
-  return text.data();
+  const auto [end, error] =
+      std::to_chars(text.data(), text.data() + text.size(), number, format, digits);
+  return error == std::errc() ? std::string(text.data(), end) : "?";
 }
 
 /// Whole minutes and seconds, or hours and minutes: "1 min 02 s".
@@ -74,7 +76,11 @@ std::string grouped(int64_t number) {
 }
 
 std::string decimal(double number, int digits) {
-  return printed("%.*f", number, digits);
+  return printed(number, std::chars_format::fixed, digits);
+}
+
+std::string short_number(double number, int digits) {
+  return printed(number, std::chars_format::general, digits);
 }
 
 std::string percent(double fraction, int digits) {

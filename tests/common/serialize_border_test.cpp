@@ -355,9 +355,9 @@ TEST(SerializeExchange, WhatCouldNotBeReadAgainIsNotWritten) {
               }),
               HasSubstr("a list cannot be a key"));
   EXPECT_THAT(error_of([&] {
-                course::write_torch_file(path, Dict{{Tuple{{Dict{}}}, 2}});
+                course::write_torch_file(path, Dict{{Tuple{{1, 2}}, 2}});
               }),
-              HasSubstr("x.pt could not be written"));
+              HasSubstr("a tuple cannot be a key"));
   EXPECT_FALSE(fs::exists(path));
 }
 

@@ -59,6 +59,7 @@ Value everything(bool with_floats) {
             {"epoch", 3},
             {"big", int64_t{1} << 40},
             {"name", "Grüße"},
+            {"path", "/data/caf\xe9"},
             {"yes", true},
             {"none", Value()},
             {"list", List{1, "two", List{}}},
@@ -76,8 +77,12 @@ void run(const std::string& what, const std::string& file) {
   if (what == "show") return fmt::print("{}\n", repr(course::read_torch_file(file)));
   if (what == "copy")
     return course::write_torch_file(file + ".copy", course::read_torch_file(file));
+  if (what == "load") {
+    return course::load_state_dict(*network(), course::read_torch_file(file).as_dict());
+  }
   if (what == "safetensors") return course::write_safetensors(file, course::state_dict(*network()));
-  throw course::UsageError("exchange takes write, write-without-floats, show, copy or safetensors");
+  throw course::UsageError(
+      "exchange takes write, write-without-floats, show, copy, load or safetensors");
 }
 
 }  // namespace

@@ -1,0 +1,118 @@
+// Reads the TOML files that configs are.
+#include "config/toml_file.h"
+
+#include <fstream>
+#include <string_view>
+
+#include "error.h"
+#include "printable.h"
+
+namespace course {
+namespace {
+
+constexpr size_t kLargest = 1 << 20;  // bytes
+constexpr size_t kLongestKey = 100;   // characters
+constexpr int kDeepest = 32;          // brackets in each other, or tables in a dotted key
+
+[[noreturn]] void refuse(const std::string& path, int64_t line, const std::string& what) {
+  throw UsageError(path + ":" + std::to_string(line) + ": " + what);
+}
+
+// The parser calls itself for each bracket and each part of a key, and so do those who walk through
+// what it makes. Only brackets and points outside of texts and comments count.
+class DepthCheck {
+ public:
+  DepthCheck(std::string_view text, const std::string& path) : text_(text), path_(path) {}
+
+  void run() {
+    while (at_ < text_.size()) {
+      const char c = text_[at_];
+      if (c == '#') {
+        skip_to("\n", false);
+      } else if (c == '"' || c == '\'') {
+        const bool is_long = text_.substr(at_, 3) == std::string(3, c);
+        at_ += is_long ? 3 : 1;
+        skip_to(is_long ? std::string(3, c) : std::string(1, c), c == '"');
+      } else {
+        count(c);
+        ++at_;
+      }
+    }
+  }
+
+ private:
+  void count(char c) {
+    if (c == '\n') ++line_;
+    if (c == '[' || c == '{') ++open_;
+    if ((c == ']' || c == '}') && open_ > 0) --open_;
+    if (c == '.') {
+      ++points_;
+    } else if (std::string_view("=,\n[]{}").find(c) != std::string_view::npos) {
+      points_ = 0;
+    }
+    if (open_ > kDeepest || points_ > kDeepest) {
+      refuse(path_, line_,
+             "is nested more than " + std::to_string(kDeepest) + " deep, which no config is");
+    }
+  }
+
+  // Behind the next `end`; a text of one line ends with the line.
+  void skip_to(std::string_view end, bool has_escapes) {
+    for (; at_ < text_.size() && text_.substr(at_, end.size()) != end; ++at_) {
+      if (text_[at_] == '\n') {
+        if (end.size() == 1) return;
+        ++line_;
+      }
+      if (has_escapes && text_[at_] == '\\') ++at_;
+    }
+    if (end != "\n") at_ += end.size();
+  }
+
+  const std::string_view text_;
+  const std::string& path_;
+  size_t at_ = 0;
+  int64_t line_ = 1;
+  int open_ = 0, points_ = 0;
+};
+
+void check_keys(const toml::node& node, const std::string& path) {
+  if (const toml::array* items = node.as_array()) {
+    for (const toml::node& item : *items) check_keys(item, path);
+  }
+  if (const toml::table* table = node.as_table()) {
+    for (const auto& [key, item] : *table) {
+      if (printable(key.str(), kLongestKey) != key.str()) {
+        refuse(path, item.source().begin.line,
+               "'" + printable(key.str()) + "' is no key that a config has");
+      }
+      check_keys(item, path);
+    }
+  }
+}
+
+}  // namespace
+
+toml::table parse_toml(const std::string& text, const std::string& path) {
+  if (text.size() > kLargest) {
+    throw UsageError(path + " is larger than 1 MiB, which no config is");
+  }
+  DepthCheck(text, path).run();
+  try {
+    toml::table table = toml::parse(text, path);
+    check_keys(table, path);
+    return table;
+  } catch (const toml::parse_error& error) {
+    refuse(path, error.source().begin.line, printable(error.description(), 300));
+  }
+}
+
+toml::table read_toml(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text(kLargest + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!file.is_open() || file.bad()) throw UsageError(path + " cannot be read");
+  text.resize(static_cast<size_t>(file.gcount()));
+  return parse_toml(text, path);
+}
+
+}  // namespace course
