@@ -1,6 +1,7 @@
 // Reads the TOML files that configs are.
 #include "config/toml_file.h"
 
+#include <algorithm>
 #include <fstream>
 #include <string_view>
 
@@ -18,11 +19,12 @@ constexpr int kDeepest = 32;          // brackets in each other, or tables in a 
   throw UsageError(path + ":" + std::to_string(line) + ": " + what);
 }
 
-// The parser calls itself for each bracket and each part of a key, and so do those who walk through
-// what it makes. Only brackets and points outside of texts and comments count.
-class DepthCheck {
+// What the parser must not see. It calls itself for each bracket and each part of a key, and so do
+// those who walk through what it makes; and it takes for granted that a table's name begins as one.
+// Brackets and points count outside of texts and comments alone.
+class Check {
  public:
-  DepthCheck(std::string_view text, const std::string& path) : text_(text), path_(path) {}
+  Check(std::string_view text, const std::string& path) : text_(text), path_(path) {}
 
   void run() {
     while (at_ < text_.size()) {
@@ -33,14 +35,33 @@ class DepthCheck {
         const bool is_long = text_.substr(at_, 3) == std::string(3, c);
         at_ += is_long ? 3 : 1;
         skip_to(is_long ? std::string(3, c) : std::string(1, c), c == '"');
+        // A long text may end with two quotes of its own.
+        for (int i = 0; is_long && i < 2 && text_.substr(at_, 1) == std::string(1, c); ++i) ++at_;
       } else {
+        if (c == '[' && open_ == 0 && is_first_) check_name();
         count(c);
         ++at_;
       }
+      is_first_ = c == '\n' || (is_first_ && (c == ' ' || c == '\t'));
     }
   }
 
  private:
+  void check_name() const {
+    size_t begin = at_ + 1;
+    if (text_.substr(begin, 1) == "[") ++begin;
+    begin = std::min(text_.find_first_not_of(" \t", begin), text_.size());
+    const std::string_view first = text_.substr(begin, 1);
+    constexpr std::string_view kAlso = "_-\"'[]";  // what is wrong with brackets the parser says
+    const bool begins = first.empty() || kAlso.find(first) != std::string_view::npos ||
+                        (first[0] >= '0' && first[0] <= '9') ||
+                        (first[0] >= 'A' && first[0] <= 'Z') ||
+                        (first[0] >= 'a' && first[0] <= 'z');
+    if (!begins) {
+      refuse(path_, line_, "the name of a table begins with a letter, a digit or a quote");
+    }
+  }
+
   void count(char c) {
     if (c == '\n') ++line_;
     if (c == '[' || c == '{') ++open_;
@@ -73,6 +94,7 @@ class DepthCheck {
   size_t at_ = 0;
   int64_t line_ = 1;
   int open_ = 0, points_ = 0;
+  bool is_first_ = true;  // of its line, blanks aside
 };
 
 void check_keys(const toml::node& node, const std::string& path) {
@@ -96,7 +118,7 @@ toml::table parse_toml(const std::string& text, const std::string& path) {
   if (text.size() > kLargest) {
     throw UsageError(path + " is larger than 1 MiB, which no config is");
   }
-  DepthCheck(text, path).run();
+  Check(text, path).run();
   try {
     toml::table table = toml::parse(text, path);
     check_keys(table, path);

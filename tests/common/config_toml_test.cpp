@@ -61,6 +61,22 @@ TEST(ConfigToml, DepthHasAnEnd) {
   EXPECT_EQ(refusal("a" + repeated(".a", 30) + " = 1"), "none");
 }
 
+// toml++ 3.3 takes it for granted, and without NDEBUG ends the process.
+TEST(ConfigToml, ATablesNameBeginsAsOne) {
+  for (const char* header : {"[}", "a = 1\n\t[ \x01x]", "[[\xc8\xac]]", "[.a]", "[[ }", "[=]"}) {
+    EXPECT_THAT(refusal(header), HasSubstr("the name of a table begins with a letter")) << header;
+  }
+  EXPECT_THAT(refusal("[]"), ::testing::Not(HasSubstr("begins with a letter")));
+  EXPECT_EQ(refusal("[\"}\"]\n[-a]\n[ 1 ]\n[[_]]\nb = [\n[1.5], [\n]]"), "none");
+}
+
+TEST(ConfigToml, ALongTextMayEndWithQuotes) {
+  EXPECT_THAT(refusal("a = [ \"\"\"x\"\"\"\", {a" + repeated(".a", 30'000) + " = 1}]"),
+              HasSubstr("is nested more than 32 deep"));
+  EXPECT_THAT(refusal("a = [ '''x''''', {a" + repeated(".a", 30'000) + " = 1}]"),
+              HasSubstr("is nested more than 32 deep"));
+}
+
 TEST(ConfigToml, SizesHaveAnEnd) {
   EXPECT_THAT(refusal("# " + std::string(2'000'000, 'x')), HasSubstr("larger than 1 MiB"));
   const testing::TemporaryFolder folder;

@@ -1,23 +1,11 @@
-// What a fuzzer runs: files of torch.save, and pickles by themselves, as bytes from anywhere. They
-// may be refused with an Error; anything else is a finding.
-//
-// Built as a program it replays the files it is given, which the tests do with the corpus. For a
-// fuzzer see run.sh.
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
+// Files of torch.save, and pickles by themselves.
 #include <cstring>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <map>
 #include <string>
-#include <vector>
 
 #include "error.h"
+#include "fuzz.h"
 #include "serialize/pickle_reader.h"
 #include "serialize/zip_reader.h"
 
@@ -61,10 +49,9 @@ void read_pickle(const Bytes& pickle, const std::function<Bytes(const std::strin
 }
 
 void read_file(const uint8_t* data, size_t size) {
-  const int file = memfd_create("fuzz", 0);
-  if (file < 0 || write(file, data, size) != static_cast<ssize_t>(size)) abort();
+  const MemoryFile file(data, size);
   try {
-    const course::ZipReader zip("/proc/self/fd/" + std::to_string(file));
+    const course::ZipReader zip(file.path());
     const std::string folder = zip.folder_of("data.pkl");
     const std::string pickle = zip.read(folder + "data.pkl");
     std::map<std::string, std::string> storages;
@@ -74,7 +61,6 @@ void read_file(const uint8_t* data, size_t size) {
     });
   } catch (const course::Error&) {
   }
-  close(file);
 }
 
 }  // namespace
@@ -94,15 +80,3 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   return 0;
 }
-
-#ifndef COURSE_FUZZER
-int main(int argc, char** argv) {
-  for (int i = 1; i < argc; ++i) {
-    std::ifstream file(argv[i], std::ios::binary);
-    const std::vector<char> bytes((std::istreambuf_iterator<char>(file)), {});
-    LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-  }
-  std::printf("%d inputs read\n", argc - 1);
-  return argc > 1 ? 0 : 2;
-}
-#endif
