@@ -20,13 +20,14 @@ constexpr int kDeepest = 32;          // brackets in each other, or tables in a 
 }
 
 // What the parser must not see. It calls itself for each bracket and each part of a key, and so do
-// those who walk through what it makes; and it takes for granted that a table's name begins as one.
-// Brackets and points count outside of texts and comments alone.
+// those who walk through what it makes; and toml++ 3.3 takes for granted that a table's name begins
+// as one, and that letters beyond ASCII stand in texts and comments alone.
 class Check {
  public:
   Check(std::string_view text, const std::string& path) : text_(text), path_(path) {}
 
   void run() {
+    if (text_.substr(0, 3) == "\xef\xbb\xbf") at_ = 3;  // the mark of UTF-8 that some editors write
     while (at_ < text_.size()) {
       const char c = text_[at_];
       if (c == '#') {
@@ -38,6 +39,7 @@ class Check {
         // A long text may end with two quotes of its own.
         for (int i = 0; is_long && i < 2 && text_.substr(at_, 1) == std::string(1, c); ++i) ++at_;
       } else {
+        refuse_letter(c);
         if (c == '[' && open_ == 0 && is_first_) check_name();
         count(c);
         ++at_;
@@ -52,7 +54,7 @@ class Check {
     if (text_.substr(begin, 1) == "[") ++begin;
     begin = std::min(text_.find_first_not_of(" \t", begin), text_.size());
     const std::string_view first = text_.substr(begin, 1);
-    constexpr std::string_view kAlso = "_-\"'[]";  // what is wrong with brackets the parser says
+    constexpr std::string_view kAlso = "_-\"']";  // "[]" the parser refuses
     const bool begins = first.empty() || kAlso.find(first) != std::string_view::npos ||
                         (first[0] >= '0' && first[0] <= '9') ||
                         (first[0] >= 'A' && first[0] <= 'Z') ||
@@ -79,14 +81,34 @@ class Check {
 
   // Behind the next `end`; a text of one line ends with the line.
   void skip_to(std::string_view end, bool has_escapes) {
-    for (; at_ < text_.size() && text_.substr(at_, end.size()) != end; ++at_) {
-      if (text_[at_] == '\n') {
-        if (end.size() == 1) return;
-        ++line_;
+    while (at_ < text_.size() && text_.substr(at_, end.size()) != end) {
+      if (text_[at_] == '\n' && end.size() == 1) return;
+      if (text_[at_] == '\\' && has_escapes) {
+        skip_escape(end.size() > 1);
+      } else {
+        if (text_[at_] == '\n') ++line_;
+        ++at_;
       }
-      if (has_escapes && text_[at_] == '\\') ++at_;
     }
-    if (end != "\n") at_ += end.size();
+    if (end != "\n") at_ = std::min(at_ + end.size(), text_.size());
+  }
+
+  // A letter, or at the end of a line of a long text all blanks behind it.
+  void skip_escape(bool is_long) {
+    const size_t begin = ++at_;
+    for (; is_long && at_ < text_.size() && is_blank(text_[at_]); ++at_) {
+      if (text_[at_] == '\n') ++line_;
+    }
+    if (at_ == text_.size()) return;
+    refuse_letter(text_[at_]);
+    if (at_ == begin && text_[at_] != '\n') ++at_;
+  }
+  static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+  void refuse_letter(char c) const {
+    if (static_cast<unsigned char>(c) < 0x80) return;
+    refuse(path_, line_,
+           "letters beyond ASCII stand in quotes and comments alone, not behind a \\");
   }
 
   const std::string_view text_;

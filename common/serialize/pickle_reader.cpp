@@ -160,37 +160,42 @@ class PickleReader::Machine {
     stack_.pop_back();
     return node;
   }
-  size_t position_of(size_t count) {  // of so many, the first
+  // What lies on the stack from `first` on; below it is what takes it up, or a mark and then that.
+  struct Items {
+    size_t first;
+    bool is_marked;
+    size_t below() const { return is_marked ? first - 1 : first; }
+  };
+  Items last(size_t count) const {
     if (stack_.size() < count) malformed("its pickle takes from an empty stack");
-    return stack_.size() - count;
+    for (size_t i = stack_.size() - count; i < stack_.size(); ++i) {
+      if (stack_[i].kind == Kind::mark) malformed("its pickle takes a mark for a value");
+    }
+    return {stack_.size() - count, false};
   }
-  size_t position_behind_mark() {
+  Items since_mark() const {
     size_t first = stack_.size();
     while (first > 0 && stack_[first - 1].kind != Kind::mark) --first;
     if (first == 0) malformed("its pickle takes from an empty stack");
-    return first;
+    return {first, true};
   }
-  // What lies on the stack from there on, the mark before it, too.
-  void move_to(std::vector<Node>& list, size_t first) {
-    const auto begin = stack_.begin() + static_cast<std::ptrdiff_t>(first);
+  void move_to(std::vector<Node>& list, const Items& items) {
+    const auto begin = stack_.begin() + static_cast<std::ptrdiff_t>(items.first);
     list.insert(list.end(), begin, stack_.end());
-    stack_.resize(first);
-    if (first > 0 && stack_.back().kind == Kind::mark) stack_.pop_back();
+    stack_.resize(items.below());
   }
-  void collect(Kind kind, size_t first) {
+  void collect(Kind kind, const Items& items) {
     std::vector<Node> list;
-    move_to(list, first);
+    move_to(list, items);
     push_items(kind, std::move(list));
   }
-  // Into the list or dict below what lies on the stack from there on.
-  void append(Kind kind, size_t first) {
-    const bool is_marked = first > 0 && stack_[first - 1].kind == Kind::mark;
-    const size_t below = first - (is_marked ? 1 : 0);
+  void append(Kind kind, const Items& items) {
+    const size_t below = items.below();
     if (below == 0 || stack_[below - 1].kind != kind ||
-        (kind == Kind::dict && (stack_.size() - first) % 2 != 0)) {
+        (kind == Kind::dict && (stack_.size() - items.first) % 2 != 0)) {
       malformed("its pickle fills what is no list or dict");
     }
-    move_to(stack_[below - 1].items->list, first);
+    move_to(stack_[below - 1].items->list, items);
   }
 
   // ---- the opcodes
@@ -292,35 +297,35 @@ class PickleReader::Machine {
         push_items(Kind::list);
         return true;
       case 0x91:  // a frozen one
-        collect(Kind::list, position_behind_mark());
+        collect(Kind::list, since_mark());
         return true;
       case ')':
         push_items(Kind::tuple);
         return true;
       case 't':
-        collect(Kind::tuple, position_behind_mark());
+        collect(Kind::tuple, since_mark());
         return true;
       case 0x85:
-        collect(Kind::tuple, position_of(1));
+        collect(Kind::tuple, last(1));
         return true;
       case 0x86:
-        collect(Kind::tuple, position_of(2));
+        collect(Kind::tuple, last(2));
         return true;
       case 0x87:
-        collect(Kind::tuple, position_of(3));
+        collect(Kind::tuple, last(3));
         return true;
       case 'a':
-        append(Kind::list, position_of(1));
+        append(Kind::list, last(1));
         return true;
       case 'e':
       case 0x90:
-        append(Kind::list, position_behind_mark());
+        append(Kind::list, since_mark());
         return true;
       case 's':
-        append(Kind::dict, position_of(2));
+        append(Kind::dict, last(2));
         return true;
       case 'u':
-        append(Kind::dict, position_behind_mark());
+        append(Kind::dict, since_mark());
         return true;
       default:
         return false;

@@ -63,11 +63,33 @@ TEST(ConfigToml, DepthHasAnEnd) {
 
 // toml++ 3.3 takes it for granted, and without NDEBUG ends the process.
 TEST(ConfigToml, ATablesNameBeginsAsOne) {
-  for (const char* header : {"[}", "a = 1\n\t[ \x01x]", "[[\xc8\xac]]", "[.a]", "[[ }", "[=]"}) {
+  for (const char* header : {"[}", "a = 1\n\t[ \x01x]", "[[ *]]", "[.a]", "[[ }", "[=]", "[[["}) {
     EXPECT_THAT(refusal(header), HasSubstr("the name of a table begins with a letter")) << header;
   }
   EXPECT_THAT(refusal("[]"), ::testing::Not(HasSubstr("begins with a letter")));
   EXPECT_EQ(refusal("[\"}\"]\n[-a]\n[ 1 ]\n[[_]]\nb = [\n[1.5], [\n]]"), "none");
+}
+
+// In others toml++ 3.3 reaches what it calls unreachable.
+TEST(ConfigToml, LettersBeyondAsciiStandInTextsAndComments) {
+  const std::string message = "letters beyond ASCII stand in quotes and comments alone";
+  for (const char* text : {"\xc3\xbc", "a = 1\xd0\x80", "a\xc2\xa0= 1", "a = \"\\\xc3\xbc\"",
+                           "a = \"\"\"x\\ \n\n  \xc3\xbc\"\"\"", "a = {\xc3\xbc = 1}"}) {
+    EXPECT_THAT(refusal(text), HasSubstr(message)) << text;
+  }
+  EXPECT_EQ(refusal("# ü\na = 'ü\\' # \xe2\x80\xa8\n\"ü\" = \"\"\"\nü \\\" ü \\\n   x ü\"\"\""),
+            "none");
+  EXPECT_EQ(refusal("\xef\xbb\xbf"
+                    "a = 1"),
+            "none");
+}
+
+TEST(ConfigToml, TextsThatDoNotEnd) {
+  for (const char* text :
+       {"a = \"", "a = \"\"\"", "a = \"\"\"x\"", "a = '''x''", "a = \"x\\", "a = \"\"\"x\\",
+        "a = \"\"\"x\\ \n", "a = \"\"\"x\\\"\"\"", "a = \"x\\\n[[[["}) {
+    EXPECT_THAT(refusal(text), ::testing::StartsWith("x.toml:")) << text;
+  }
 }
 
 TEST(ConfigToml, ALongTextMayEndWithQuotes) {

@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "error.h"
+#include "serialize/python_text.h"
 #include "serialize/safetensors.h"
 #include "serialize/state_dict.h"
 #include "serialize/torch_file.h"
@@ -270,6 +271,18 @@ TEST(SerializeBudget, ManyTensorsTakeLittleMoreThanTheirNumbers) {
 
 // ---- what is written and read is what it says
 
+TEST(SerializeExchange, MarksBelongToThoseWhoSetThem) {
+  const Value value = read(kBegin + "](K\1\x85K\2K\3\x86(K\4\x85t}K\5K\6se.");
+  ASSERT_EQ(value.as_list().size(), 4);
+  EXPECT_EQ(value.as_list()[0].as_tuple()[0].as_int(), 1);
+  EXPECT_EQ(value.as_list()[1].as_tuple()[1].as_int(), 3);
+  EXPECT_EQ(value.as_list()[2].as_tuple()[0].as_tuple()[0].as_int(), 4);
+  EXPECT_EQ(value.as_list()[3].as_dict().at(5).as_int(), 6);
+  for (const char* pickle : {"](Na.", "(N\x86.", "}(NNs."}) {
+    EXPECT_THAT(error_of([&] { read(kBegin + pickle); }), HasSubstr("is damaged")) << pickle;
+  }
+}
+
 TEST(SerializeExchange, ASetIsAListWhateverTheProtocol) {
   const std::string two = "K\1K\2";
   for (const std::string& set :
@@ -412,6 +425,15 @@ TEST(SerializeExchange, LocalesChangeNoMessage) {
   });
   std::locale::global(before);
   EXPECT_THAT(message, HasSubstr("weight ([1500] of Float instead of [2000, 1000] of Float)"));
+}
+
+TEST(SerializeExchange, TextsOfAnyBytesAreYamlAndPython) {
+  const std::string text = "caf\xe9 \x1b\n\xc2\x85\xe2\x80\xa8 'ü' \xef\xbf\xbe \xf0\x9f\x98\x80";
+  const std::string escaped = "caf\\udce9 \\x1b\\x0a\\x85\\u2028 ";
+  EXPECT_EQ(course::yaml(Dict{{"a", text}}),
+            "a: \"" + escaped + "'ü' \\ufffe \xf0\x9f\x98\x80\"\n");
+  EXPECT_EQ(course::python_str(List{text}), "['" + escaped + "\\'ü\\' \\ufffe \xf0\x9f\x98\x80']");
+  EXPECT_EQ(course::yaml(Dict{{"z", torch::complex(torch::ones({1}), torch::ones({1}))}}), "{}\n");
 }
 
 // ---- safetensors

@@ -30,6 +30,7 @@ files = {
                torch.int16, torch.int32, torch.int64, torch.bool)],
     "ordered": collections.OrderedDict(b=1, a=2),
     "device": torch.device("cpu"),
+    "tuples": [(1,), (2, 3), ((4,),), {5: (6,)}, (7, (8,))],
     "sets": {"one": {7}, "none": set(), "frozen": frozenset([8])},
 }
 for name, value in files.items():
@@ -108,7 +109,7 @@ class Exchange(unittest.TestCase):
 
     def test_cpp_reads_what_python_wrote(self):
         expected = eval(self.python(WRITE, str(self.folder)), {"dict": dict})  # printed by the program above
-        self.assertEqual(len(expected), 9)
+        self.assertEqual(len(expected), 10)
         for name, value in expected.items():
             for protocol in (2, 4):
                 shown = self.cpp("show", self.folder / f"{name}.{protocol}.pt")
