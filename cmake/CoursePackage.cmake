@@ -17,7 +17,7 @@ install(TARGETS course_lit course_base ${_targets} EXPORT LitTorchTargets
 install(EXPORT LitTorchTargets NAMESPACE lit:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/LitTorch COMPONENT LitTorch)
 
 set(_headers ${CMAKE_INSTALL_INCLUDEDIR}/LitTorch)
-install(FILES common/error.h common/nearest.h DESTINATION ${_headers} COMPONENT LitTorch)
+install(FILES common/error.h common/nearest.h common/printable.h common/utf8.h DESTINATION ${_headers} COMPONENT LitTorch)
 install(DIRECTORY common/lit common/compat common/data common/device common/plot common/serialize common/terminal
   DESTINATION ${_headers} COMPONENT LitTorch
   FILES_MATCHING PATTERN "*.h" PATTERN sample EXCLUDE PATTERN before_main EXCLUDE)

@@ -35,6 +35,9 @@ inline std::string nearest(std::string_view word, const std::vector<std::string>
   for (const std::string& candidate : candidates) {
     // A word that was cut short ("--batch" for "--batch-size") counts as one edit.
     const bool begun = word.size() >= 3 && candidate.rfind(word, 0) == 0;
+    const std::size_t difference = word.size() > candidate.size() ? word.size() - candidate.size()
+                                                                  : candidate.size() - word.size();
+    if (difference >= best_distance && !begun) continue;  // as many edits at least
     const std::size_t distance = begun ? 1 : edit_distance(word, candidate);
     if (distance < best_distance) {
       best = candidate;

@@ -12,8 +12,10 @@
 
 #include "config/flags.h"
 #include "config/range.h"
+#include "config/toml_file.h"
 #include "error.h"
 #include "nearest.h"
+#include "printable.h"
 
 namespace {
 
@@ -64,7 +66,7 @@ void assign(Config& config, const Field& field, const std::string& name, const s
       [&](auto member) {
         using Value = std::remove_reference_t<decltype(config.*member)>;
         if constexpr (std::is_same_v<Value, std::string>) {
-          config.*member = text;
+          config.*member = course::checked_text(name, text);
         } else {
           config.*member = course::checked_number<Value>(name, text, field.range);
         }
@@ -109,13 +111,7 @@ void read_file(Config& config, const std::string& path) {
   if (!std::filesystem::is_regular_file(path)) {
     throw course::UsageError("--config takes a TOML file, but '" + path + "' is none");
   }
-  toml::table table;
-  try {
-    table = toml::parse_file(path);
-  } catch (const toml::parse_error& error) {
-    throw course::UsageError(
-        fmt::format("{}:{}: {}", path, error.source().begin.line, error.description()));
-  }
+  const toml::table table = course::read_toml(path);
   for (const auto& [toml_key, node] : table) {
     const std::string key(toml_key.str());
     const std::string name = fmt::format("{}:{}: {}", path, node.source().begin.line, key);
@@ -127,7 +123,9 @@ void read_file(Config& config, const std::string& path) {
     }
     std::string text = text_of(node);
     if (std::holds_alternative<std::string Config::*>(field->member)) {
-      if (!node.is_string()) throw course::UsageError(name + " takes text in quotes, not " + text);
+      if (!node.is_string()) {
+        throw course::UsageError(name + " takes text in quotes, not " + course::printable(text));
+      }
       text = node.ref<std::string>();
     }
     assign(config, *field, name, text);

@@ -12,8 +12,10 @@
 
 #include "config/flags.h"
 #include "config/range.h"
+#include "config/toml_file.h"
 #include "error.h"
 #include "nearest.h"
+#include "printable.h"
 
 namespace {
 
@@ -65,7 +67,7 @@ void assign(Config& config, const Field& field, const std::string& name, const s
       [&](auto member) {
         using Value = std::remove_reference_t<decltype(config.*member)>;
         if constexpr (std::is_same_v<Value, std::string>) {
-          config.*member = text;
+          config.*member = course::checked_text(name, text);
         } else {
           config.*member = course::checked_number<Value>(name, text, field.range);
         }
@@ -119,20 +121,16 @@ void read_file(Config& config, const std::string& path) {
   if (!std::filesystem::is_regular_file(path)) {
     throw course::UsageError("--config takes a TOML file, but '" + path + "' is none");
   }
-  toml::table table;
-  try {
-    table = toml::parse_file(path);
-  } catch (const toml::parse_error& error) {
-    throw course::UsageError(
-        fmt::format("{}:{}: {}", path, error.source().begin.line, error.description()));
-  }
+  const toml::table table = course::read_toml(path);
   for (const auto& [toml_key, node] : table) {
     const std::string key(toml_key.str());
     const std::string name = fmt::format("{}:{}: {}", path, node.source().begin.line, key);
     const Field& field = find_field(key, name);
     std::string text = text_of(node);
     if (std::holds_alternative<std::string Config::*>(field.member)) {
-      if (!node.is_string()) throw course::UsageError(name + " takes text in quotes, not " + text);
+      if (!node.is_string()) {
+        throw course::UsageError(name + " takes text in quotes, not " + course::printable(text));
+      }
       text = node.ref<std::string>();
     }
     assign(config, field, name, text);
@@ -206,7 +204,7 @@ course::Dict to_dict(const Config& config) {
 Config from_dict(const course::Dict& dict) {
   Config config;
   for (const auto& [key, value] : dict) {
-    const std::string where = "config: " + key.as_string();
+    const std::string where = "config: " + course::printable(key.as_string());
     const Field& field = find_field(key.as_string(), where);
     assign(config, field, where,
            value.is<std::string>() ? value.as_string()

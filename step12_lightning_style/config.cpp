@@ -14,8 +14,10 @@
 #include "config/choice.h"
 #include "config/flags.h"
 #include "config/range.h"
+#include "config/toml_file.h"
 #include "error.h"
 #include "nearest.h"
+#include "printable.h"
 
 namespace {
 
@@ -81,7 +83,7 @@ const std::vector<Field> kFields{
 // region assign
 bool checked_bool(const std::string& name, const std::string& text) {
   if (text == "true" || text == "false") return text == "true";
-  throw course::UsageError(name + " takes true or false, not '" + text + "'");
+  throw course::UsageError(name + " takes true or false, not '" + course::printable(text) + "'");
 }
 
 // Text in, checked value out, wherever the text comes from; `name` says where that was.
@@ -90,7 +92,7 @@ void assign(Config& config, const Field& field, const std::string& name, const s
       [&](auto* value) {
         using Value = std::remove_pointer_t<decltype(value)>;
         if constexpr (std::is_same_v<Value, std::string>) {
-          *value = text;
+          *value = course::checked_text(name, text);
         } else if constexpr (std::is_same_v<Value, bool>) {
           *value = checked_bool(name, text);
         } else if constexpr (std::is_same_v<Value, lit::Limit>) {
@@ -192,7 +194,9 @@ void read_table(Config& config, const toml::table& table, const std::string& pat
     const Field& field = find_field(key, name);
     std::string text = text_of(node);
     if (std::holds_alternative<std::string*>(field.of(config))) {
-      if (!node.is_string()) throw course::UsageError(name + " takes text in quotes, not " + text);
+      if (!node.is_string()) {
+        throw course::UsageError(name + " takes text in quotes, not " + course::printable(text));
+      }
       text = node.ref<std::string>();
     }
     assign(config, field, name, text);
@@ -203,12 +207,7 @@ void read_file(Config& config, const std::string& path) {
   if (!std::filesystem::is_regular_file(path)) {
     throw course::UsageError("a config is a TOML file, but '" + path + "' is none");
   }
-  try {
-    read_table(config, toml::parse_file(path), path, "");
-  } catch (const toml::parse_error& error) {
-    throw course::UsageError(
-        fmt::format("{}:{}: {}", path, error.source().begin.line, error.description()));
-  }
+  read_table(config, course::read_toml(path), path, "");
 }
 // endregion
 
@@ -230,7 +229,7 @@ void read_dict(Config& config, const course::Dict& dict, const std::string& sect
       read_dict(config, value.as_dict(), key + ".");
       continue;
     }
-    const std::string where = "config: " + key;
+    const std::string where = "config: " + course::printable(key);
     assign(config, find_field(key, where), where, text_of(value));
   }
 }

@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "nearest.h"
+#include "printable.h"
 
 namespace course {
 
@@ -26,7 +27,7 @@ const T& choose(const std::string& option, const std::string& name,
     names.push_back(known);
   }
   const std::string meant = nearest(name, names);
-  throw UsageError(option + " takes " + list + ", not '" + name + "'" +
+  throw UsageError(option + " takes " + list + ", not '" + printable(name) + "'" +
                    (meant.empty() ? "" : "; did you mean " + meant + "?"));
 }
 

@@ -3,23 +3,14 @@
 
 #include <cxxopts.hpp>
 #include <functional>
-#include <sstream>
 #include <utility>
 #include <vector>
 
 #include "error.h"
 #include "nearest.h"
+#include "terminal/format.h"
 
 namespace course {
-namespace {
-
-std::string number_text(double value) {
-  std::ostringstream text;
-  text << value;
-  return text.str();
-}
-
-}  // namespace
 
 struct Flags::Impl {
   std::string program;
@@ -81,7 +72,7 @@ Flags& Flags::add(const std::string& name, int64_t& value, const std::string& he
 
 Flags& Flags::add(const std::string& name, double& value, const std::string& help, Range allowed) {
   impl_->options.add_options()(
-      name, help, cxxopts::value<std::string>()->default_value(number_text(value)), "X");
+      name, help, cxxopts::value<std::string>()->default_value(short_number(value)), "X");
   impl_->names.push_back(name);
   impl_->checks.push_back([name, &value, allowed](const cxxopts::ParseResult& parsed) {
     const auto number =

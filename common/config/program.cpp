@@ -1,6 +1,7 @@
 // Runs a program's body and turns what it throws into one sentence and an exit code.
 #include "config/program.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -11,14 +12,22 @@
 #include "config/flags.h"
 #include "device/threads.h"
 #include "error.h"
+#include "printable.h"
 #include "terminal/interrupt.h"
 
 namespace course {
 namespace {
 
+// Whatever a message carries, a terminal does nothing but show it.
 int fail(int code, const std::string& message) {
   std::fflush(stdout);
-  std::cerr << "error: " << message << std::endl;
+  std::string lines;
+  for (size_t begin = 0; begin <= message.size();) {
+    const size_t end = std::min(message.find('\n', begin), message.size());
+    lines += (begin == 0 ? "" : "\n") + printable(message.substr(begin, end - begin), 10'000);
+    begin = end + 1;
+  }
+  std::cerr << "error: " << lines << std::endl;
   return code;
 }
 

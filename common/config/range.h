@@ -31,6 +31,9 @@ inline Range between(double least, double most) {
   return {.least = least, .most = most};
 }
 
+/// `text` if it is UTF-8, or UsageError: "--run-dir takes text in UTF-8, not 'caf\xe9'".
+const std::string& checked_text(const std::string& name, const std::string& text);
+
 /// All of `text` as a number in `range`, or UsageError: "--epochs takes a whole number of at least
 /// 1, not 'many'". Defined for int64_t, uint64_t and double.
 /// @param name what the number is called where the user wrote it: "--epochs"

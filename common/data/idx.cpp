@@ -13,7 +13,6 @@
 #include <cstring>
 #include <limits>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -65,11 +64,12 @@ Claim read_claim(const Kind& kind, const uint8_t* numbers) {
   }
   const uint64_t header = kind.header_bytes();
   claim.bytes = values > kUnlimited - header ? kUnlimited : values + header;
-  std::ostringstream text;
-  text << "its header says " << claim.sizes[0] << ' ' << kind.what;
-  if (kind.dimensions == 3) text << " of " << claim.sizes[1] << " x " << claim.sizes[2];
-  if (claim.bytes != kUnlimited) text << ", which takes " << claim.bytes << " bytes";
-  claim.text = text.str();
+  const auto size = [&](std::size_t i) { return std::to_string(claim.sizes[i]); };
+  claim.text = "its header says " + size(0) + " " + kind.what;
+  if (kind.dimensions == 3) claim.text += " of " + size(1) + " x " + size(2);
+  if (claim.bytes != kUnlimited) {
+    claim.text += ", which takes " + std::to_string(claim.bytes) + " bytes";
+  }
   return claim;
 }
 
@@ -189,10 +189,9 @@ const char* type_name(uint32_t magic) {
     fail(file, "looks like a zip archive, but " + expected + "; unpack it");
   }
   if (first_two == 0 && type_name(magic) != nullptr) {
-    std::ostringstream text;
-    text << "is an IDX file of " << type_name(magic) << " with " << (magic & 0xff)
-         << " dimension(s) (first bytes " << hexadecimal(magic) << "), but " << expected;
-    fail(file, text.str());
+    fail(file, std::string("is an IDX file of ") + type_name(magic) + " with " +
+                   std::to_string(magic & 0xff) + " dimension(s) (first bytes " +
+                   hexadecimal(magic) + "), but " + expected);
   }
   fail(file, "is no IDX file (first bytes " + hexadecimal(magic) + "), but " + expected +
                  "; check that it is the right file, or fetch it again");

@@ -27,6 +27,7 @@ void check_tensors(const torch::Tensor& data, const torch::Tensor& target) {
         "them is empty or has no dimensions");
   }
   std::ostringstream text;
+  text.imbue(std::locale::classic());
   if (data.size(0) != target.size(0)) {
     text << "data has " << data.size(0) << " samples, but target has " << target.size(0)
          << "; there must be one target for each sample";
@@ -43,6 +44,7 @@ void check_tensors(const torch::Tensor& data, const torch::Tensor& target) {
 
 void check_options(const InMemoryLoaderOptions& options, int64_t samples) {
   std::ostringstream text;
+  text.imbue(std::locale::classic());
   if (options.batch_size < 1) {
     text << "batch_size is " << options.batch_size << ", but must be at least 1";
   } else if (options.drop_last && options.batch_size > samples) {
@@ -79,6 +81,7 @@ InMemoryLoader::InMemoryLoader(torch::Tensor data, torch::Tensor target,
   check_options(options_, samples());
   if (options_.to_float && data_.scalar_type() != torch::kUInt8) {
     std::ostringstream text;
+    text.imbue(std::locale::classic());
     text << "to_float makes numbers of bytes, but the data are " << data_.dtype()
          << "; leave it out";
     throw UsageError(text.str());

@@ -4,8 +4,10 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <sstream>
 #include <stdexcept>
+#include <string>
+
+#include "shape_text.h"
 
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #define STB_IMAGE_WRITE_STATIC
@@ -21,12 +23,10 @@ std::string encode_png(const torch::Tensor& image) {
   const bool fits = (count == 1 || count == 3 || count == 4) && image.numel() > 0 &&
                     (is_byte || image.is_floating_point());
   if (!fits) {
-    std::ostringstream found;
-    found << image.dtype() << " of shape " << image.sizes();
     throw std::invalid_argument(
         "an image must be [H, W] or [C, H, W] with 1, 3 or 4 channels, uint8 or floating point, "
         "but it is " +
-        found.str());
+        std::string(image.dtype().name()) + " of shape " + shape_text(image.sizes()));
   }
   torch::Tensor pixels = channels.detach();
   if (!is_byte) pixels = (pixels.to(torch::kFloat32).clamp(0, 1) * 255).round().to(torch::kUInt8);
@@ -47,12 +47,10 @@ std::string encode_png(const torch::Tensor& image) {
 torch::Tensor image_grid(const torch::Tensor& images, int64_t columns, int64_t gap) {
   const torch::Tensor all = images.dim() == 3 ? images.unsqueeze(1) : images;
   if (all.dim() != 4 || all.numel() == 0 || columns < 1 || gap < 0) {
-    std::ostringstream found;
-    found << images.sizes();
     throw std::invalid_argument(
         "images must be [N, C, H, W] or [N, H, W], at least one in at least one column, but they "
         "are " +
-        found.str() + " in " + std::to_string(columns));
+        shape_text(images.sizes()) + " in " + std::to_string(columns));
   }
   const int64_t n = all.size(0), height = all.size(2), width = all.size(3);
   columns = std::min(columns, n);

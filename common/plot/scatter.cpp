@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 #include <stdexcept>
 
@@ -73,9 +72,7 @@ struct Range {
   }
   std::string text() const {
     if (empty()) return "nothing";
-    std::array<char, 64> text{};
-    std::snprintf(text.data(), text.size(), "%.3g to %.3g", least, most);
-    return text.data();
+    return short_number(least, 3) + " to " + short_number(most, 3);
   }
 };
 

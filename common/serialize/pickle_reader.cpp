@@ -5,19 +5,29 @@
 #include <array>
 #include <cstring>
 #include <deque>
+#include <limits>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "error.h"
+#include "printable.h"
 
 namespace course {
 namespace {
 
 constexpr int kDeepest = 100;                // levels of nesting
-constexpr int64_t kMostValues = 10'000'000;  // shared lists multiply when they are copied out
+constexpr int64_t kMostValues = 10'000'000;  // shared lists multiply for who walks through the tree
+constexpr size_t kMostDimensions = 64;
+constexpr size_t kLongestName = 256;
+
+// What a file may become: so much, and so many times its own size.
+constexpr uint64_t kMostTimes = 64;
+constexpr uint64_t kFreeTree = 128 << 20;
+constexpr uint64_t kFreeNumbers = 256 << 20;
 
 using Node = PickleNode;
-using Pointer = Node*;
+using Kind = PickleNode::Kind;
 
 [[noreturn]] void malformed(const std::string& what) {
   throw Error("is damaged: " + what);
@@ -42,24 +52,28 @@ constexpr std::array<Storage, 12> kStorages{{{"torch.FloatStorage", "float32", 4
                                              {"torch.ComplexFloatStorage", "complex64", 8},
                                              {"torch.ComplexDoubleStorage", "complex128", 16}}};
 
-bool is_dtype(const std::string& name) {
+bool is_dtype(std::string_view name) {
   return std::any_of(kStorages.begin(), kStorages.end(), [&](const Storage& storage) {
     return name == std::string("torch.") + storage.type;
   });
 }
 
-[[noreturn]] void refuse_name(const std::string& name) {
-  throw Error("would run " + name +
+[[noreturn]] void refuse_name(std::string_view name) {
+  throw Error("would run " + printable(name) +
               " when Python loads it; only tensors, numbers, strings, lists, tuples and dicts are "
               "read here");
+}
+
+bool has_items(const Node& node) {
+  return node.kind == Kind::list || node.kind == Kind::tuple || node.kind == Kind::dict;
 }
 
 }  // namespace
 
 class PickleReader::Machine {
  public:
-  Machine(const Bytes& pickle, const std::function<Bytes(const std::string&)>& storage)
-      : pickle_(pickle), load_(storage) {}
+  Machine(const Bytes& pickle, const std::function<uint64_t(const std::string&)>& storage_size)
+      : pickle_(pickle), size_of_(storage_size) {}
 
   const Node& run() {
     while (true) {
@@ -67,10 +81,9 @@ class PickleReader::Machine {
       if (opcode == '.') break;
       step(opcode);
     }
-    const Pointer root = pop();
-    int64_t values = 0;
-    check(*root, 0, values);
-    return *root;
+    root_ = pop();
+    measure(root_, 0);
+    return root_;
   }
 
  private:
@@ -82,59 +95,114 @@ class PickleReader::Machine {
     return bytes;
   }
   uint64_t take_number(int width) { return take(static_cast<uint64_t>(width)).number(0, width); }
-  std::string take_line() {
-    std::string line;
-    for (char c; (c = static_cast<char>(take_number(1))) != '\n';) line += c;
-    return line;
+  std::string_view take_line() {
+    const Bytes rest = pickle_.part(position_, pickle_.size() - position_);
+    const size_t size = rest.text().find('\n');
+    if (size == std::string_view::npos) refuse_damaged();
+    position_ += size + 1;
+    return rest.text().substr(0, size);
   }
+
+  // ---- what has been made; each costs about so much memory until the tree is complete
+
+  void charge(uint64_t bytes) {
+    charged_ += bytes;
+    if (charged_ > kFreeTree + kMostTimes * pickle_.size()) {
+      throw Error("is damaged: what its pickle of " + std::to_string(pickle_.size()) +
+                  " bytes would become takes more memory than any honest one");
+    }
+  }
+
+  void push(const Node& node) {
+    charge(40);
+    stack_.push_back(node);
+  }
+  void push_integer(int64_t value) {
+    Node node(Kind::integer);
+    node.integer = value;
+    push(node);
+  }
+  void push_text(Kind kind, std::string_view text) {
+    if (text.size() > std::numeric_limits<uint32_t>::max()) {
+      malformed("it has a string of more than 4 GiB");
+    }
+    charge(160 + text.size());
+    Node node(kind, static_cast<uint32_t>(text.size()));
+    node.text = text.data();
+    push(node);
+  }
+  void push_items(Kind kind, std::vector<Node> list = {}) {
+    charge(200);
+    items_.emplace_back();
+    items_.back().list = std::move(list);
+    Node node(kind);
+    node.items = &items_.back();
+    push(node);
+  }
+  void push_tensor(Kind kind, PickleTensor tensor) {
+    charge(300);
+    tensors_.push_back(std::move(tensor));
+    Node node(kind);
+    node.tensor = &tensors_.back();
+    push(node);
+  }
+  // A text that does not lie in the pickle.
+  std::string_view keep(std::string text) { return *texts_.insert(std::move(text)).first; }
 
   // ---- the stack
 
-  void push(Pointer node) { stack_.push_back(node); }
-  void push(Node::Constant value) {
-    nodes_.emplace_back();
-    nodes_.back().value = std::move(value);
-    push(&nodes_.back());
-  }
-  void push(Node::Kind kind, std::vector<Pointer> items = {}, std::string name = "") {
-    nodes_.emplace_back();
-    nodes_.back().kind = kind;
-    nodes_.back().items = std::move(items);
-    nodes_.back().name = std::move(name);
-    push(&nodes_.back());
-  }
-  Pointer top() const {
+  Node& top() {
     if (stack_.empty()) malformed("its pickle takes from an empty stack");
     return stack_.back();
   }
-  Pointer pop() {
-    Pointer node = top();
+  Node pop() {
+    const Node node = top();
     stack_.pop_back();
     return node;
   }
-  std::vector<Pointer> pop_several(size_t count) {
-    std::vector<Pointer> items(count);
-    while (count > 0) items[--count] = pop();
-    return items;
+  // What lies on the stack from `first` on; below it is what takes it up, or a mark and then that.
+  struct Items {
+    size_t first;
+    bool is_marked;
+    size_t below() const { return is_marked ? first - 1 : first; }
+  };
+  Items last(size_t count) const {
+    if (stack_.size() < count) malformed("its pickle takes from an empty stack");
+    for (size_t i = stack_.size() - count; i < stack_.size(); ++i) {
+      if (stack_[i].kind == Kind::mark) malformed("its pickle takes a mark for a value");
+    }
+    return {stack_.size() - count, false};
   }
-  std::vector<Pointer> pop_to_mark() {
-    std::vector<Pointer> items;
-    for (Pointer node; (node = pop())->kind != Node::Kind::mark;) items.push_back(node);
-    std::reverse(items.begin(), items.end());
-    return items;
+  Items since_mark() const {
+    size_t first = stack_.size();
+    while (first > 0 && stack_[first - 1].kind != Kind::mark) --first;
+    if (first == 0) malformed("its pickle takes from an empty stack");
+    return {first, true};
   }
-  void append(const std::vector<Pointer>& items, Node::Kind kind) {
-    const Pointer target = top();
-    if (target->kind != kind || (kind == Node::Kind::dict && items.size() % 2 != 0)) {
+  void move_to(std::vector<Node>& list, const Items& items) {
+    const auto begin = stack_.begin() + static_cast<std::ptrdiff_t>(items.first);
+    list.insert(list.end(), begin, stack_.end());
+    stack_.resize(items.below());
+  }
+  void collect(Kind kind, const Items& items) {
+    std::vector<Node> list;
+    move_to(list, items);
+    push_items(kind, std::move(list));
+  }
+  void append(Kind kind, const Items& items) {
+    const size_t below = items.below();
+    if (below == 0 || stack_[below - 1].kind != kind ||
+        (kind == Kind::dict && (stack_.size() - items.first) % 2 != 0)) {
       malformed("its pickle fills what is no list or dict");
     }
-    target->items.insert(target->items.end(), items.begin(), items.end());
+    move_to(stack_[below - 1].items->list, items);
   }
 
   // ---- the opcodes
 
   void step(unsigned char opcode) {
-    if (!constants(opcode) && !containers(opcode) && !memory(opcode) && !objects(opcode)) {
+    if (!constants(opcode) && !texts(opcode) && !containers(opcode) && !memory(opcode) &&
+        !objects(opcode)) {
       malformed("its pickle has the unknown opcode " + std::to_string(opcode));
     }
   }
@@ -142,50 +210,60 @@ class PickleReader::Machine {
   bool constants(unsigned char opcode) {
     switch (opcode) {
       case 'N':
-        push(Node::Constant());
+        push(Node());
         return true;
       case 0x88:
-        push(Node::Constant(true));
+      case 0x89: {
+        Node node(Kind::boolean);
+        node.integer = opcode == 0x88 ? 1 : 0;
+        push(node);
         return true;
-      case 0x89:
-        push(Node::Constant(false));
-        return true;
+      }
       case 'J':
-        push(Node::Constant(int64_t{static_cast<int32_t>(take_number(4))}));
+        push_integer(static_cast<int32_t>(take_number(4)));
         return true;
       case 'K':
-        push(Node::Constant(static_cast<int64_t>(take_number(1))));
+        push_integer(static_cast<int64_t>(take_number(1)));
         return true;
       case 'M':
-        push(Node::Constant(static_cast<int64_t>(take_number(2))));
+        push_integer(static_cast<int64_t>(take_number(2)));
         return true;
       case 0x8a:
-        push(Node::Constant(take_long(take_number(1))));
+        push_integer(take_long(take_number(1)));
         return true;
       case 0x8b:
-        push(Node::Constant(take_long(take_number(4))));
+        push_integer(take_long(take_number(4)));
         return true;
-      case 'G':
-        push(Node::Constant(take_double()));
+      case 'G': {
+        Node node(Kind::number);
+        node.number = take_double();
+        push(node);
         return true;
-      case 'X':
-        push(Node::Constant(take(take_number(4)).text()));
-        return true;
-      case 0x8c:
-        push(Node::Constant(take(take_number(1)).text()));
-        return true;
-      case 0x8d:
-        push(Node::Constant(take(take_number(8)).text()));
-        return true;
-      case 'T':
-        push(Node::Constant(take(take_number(4)).text()));
-        return true;
-      case 'U':
-        push(Node::Constant(take(take_number(1)).text()));
-        return true;
+      }
       default:
         return false;
     }
+  }
+
+  bool texts(unsigned char opcode) {
+    int width = 0;
+    switch (opcode) {
+      case 0x8c:
+      case 'U':
+        width = 1;
+        break;
+      case 'X':
+      case 'T':
+        width = 4;
+        break;
+      case 0x8d:
+        width = 8;
+        break;
+      default:
+        return false;
+    }
+    push_text(Kind::string, take(take_number(width)).text());
+    return true;
   }
 
   // A whole number of any length, in two's complement.
@@ -207,45 +285,47 @@ class PickleReader::Machine {
   }
 
   bool containers(unsigned char opcode) {
-    using Kind = Node::Kind;
     switch (opcode) {
       case '(':
-        push(Kind::mark);
+        push(Node(Kind::mark));
         return true;
       case '}':
-        push(Kind::dict);
+        push_items(Kind::dict);
         return true;
       case ']':
-      case 0x8f:
-        push(Kind::list);
-        return true;  // a set is a list here
+      case 0x8f:  // a set, which is a list here
+        push_items(Kind::list);
+        return true;
+      case 0x91:  // a frozen one
+        collect(Kind::list, since_mark());
+        return true;
       case ')':
-        push(Kind::tuple);
+        push_items(Kind::tuple);
         return true;
       case 't':
-        push(Kind::tuple, pop_to_mark());
+        collect(Kind::tuple, since_mark());
         return true;
       case 0x85:
-        push(Kind::tuple, pop_several(1));
+        collect(Kind::tuple, last(1));
         return true;
       case 0x86:
-        push(Kind::tuple, pop_several(2));
+        collect(Kind::tuple, last(2));
         return true;
       case 0x87:
-        push(Kind::tuple, pop_several(3));
+        collect(Kind::tuple, last(3));
         return true;
       case 'a':
-        append(pop_several(1), Kind::list);
+        append(Kind::list, last(1));
         return true;
       case 'e':
       case 0x90:
-        append(pop_to_mark(), Kind::list);
+        append(Kind::list, since_mark());
         return true;
       case 's':
-        append(pop_several(2), Kind::dict);
+        append(Kind::dict, last(2));
         return true;
       case 'u':
-        append(pop_to_mark(), Kind::dict);
+        append(Kind::dict, since_mark());
         return true;
       default:
         return false;
@@ -255,13 +335,13 @@ class PickleReader::Machine {
   bool memory(unsigned char opcode) {
     switch (opcode) {
       case 'q':
-        memo_[take_number(1)] = top();
+        remember(take_number(1));
         return true;
       case 'r':
-        memo_[take_number(4)] = top();
+        remember(take_number(4));
         return true;
       case 0x94:
-        memo_[memo_.size()] = top();
+        remember(remembered_);
         return true;
       case 'h':
         push(recall(take_number(1)));
@@ -273,10 +353,21 @@ class PickleReader::Machine {
         return false;
     }
   }
-  Pointer recall(uint64_t number) const {
-    const auto found = memo_.find(number);
-    if (found == memo_.end()) malformed("its pickle refers to what is not there");
-    return found->second;
+  // Who wrote a pickle counts what it remembers, and has spent a byte or more on each.
+  void remember(uint64_t number) {
+    if (number >= pickle_.size()) malformed("its pickle remembers more than it says");
+    if (number >= memo_.size()) {
+      charge(sizeof(Node) * (number + 1 - memo_.size()));
+      memo_.resize(number + 1, Node(Kind::mark));
+    }
+    if (memo_[number].kind == Kind::mark) ++remembered_;
+    memo_[number] = top();
+  }
+  Node recall(uint64_t number) {
+    if (number >= memo_.size() || memo_[number].kind == Kind::mark) {
+      malformed("its pickle refers to what is not there");
+    }
+    return memo_[number];
   }
 
   bool objects(unsigned char opcode) {
@@ -288,13 +379,13 @@ class PickleReader::Machine {
         take(8);
         return true;  // frame
       case 'c': {
-        const std::string module = take_line();
-        push(Node::Kind::name, {}, module + "." + take_line());
+        const std::string_view module = take_line();
+        push_name(module, take_line());
         return true;
       }
       case 0x93: {
-        const std::string name = string_of(pop()), module = string_of(pop());
-        push(Node::Kind::name, {}, module + "." + name);
+        const std::string_view name = string_of(pop());
+        push_name(string_of(pop()), name);
         return true;
       }
       case 'Q':
@@ -302,13 +393,13 @@ class PickleReader::Machine {
         return true;
       case 'R':
       case 0x81: {
-        const Pointer arguments = pop();
+        const Node arguments = pop();
         call(pop(), arguments);
         return true;
       }
       case 'b': {  // attributes: those that an OrderedDict of weights has are of no interest
         pop();
-        if (top()->kind != Node::Kind::dict) refuse_name("an object's __setstate__");
+        if (top().kind != Kind::dict) refuse_name("an object's __setstate__");
         return true;
       }
       default:
@@ -316,118 +407,191 @@ class PickleReader::Machine {
     }
   }
 
-  static const std::string& string_of(const Pointer& node) {
-    if (node->kind != Node::Kind::value || !std::holds_alternative<std::string>(node->value)) {
-      malformed("its pickle names something by what is no string");
-    }
-    return std::get<std::string>(node->value);
+  void push_name(std::string_view module, std::string_view name) {
+    if (module.size() + name.size() > kLongestName) refuse_name(module.empty() ? name : module);
+    push_text(Kind::name, keep(std::string(module) + "." + std::string(name)));
   }
-  static int64_t int_of(const Pointer& node) {
-    if (node->kind != Node::Kind::value || !std::holds_alternative<int64_t>(node->value)) {
-      malformed("a tensor's geometry is not made of whole numbers");
-    }
-    return std::get<int64_t>(node->value);
+
+  static std::string_view string_of(const Node& node) {
+    if (node.kind != Kind::string) malformed("its pickle names something by what is no string");
+    return node.view();
   }
-  static std::vector<int64_t> ints_of(const Pointer& node) {
-    if (node->kind != Node::Kind::tuple) malformed("a tensor's geometry is no tuple");
+  static int64_t int_of(const Node& node) {
+    if (node.kind != Kind::integer) malformed("a tensor's geometry is not made of whole numbers");
+    return node.integer;
+  }
+  static std::vector<int64_t> ints_of(const Node& node) {
+    if (node.kind != Kind::tuple) malformed("a tensor's geometry is no tuple");
+    if (node.items->list.size() > kMostDimensions) malformed("a tensor has too many dimensions");
     std::vector<int64_t> numbers;
-    for (const Pointer& item : node->items) numbers.push_back(int_of(item));
+    for (const Node& item : node.items->list) numbers.push_back(int_of(item));
     return numbers;
   }
 
   // ('storage', torch.FloatStorage, key, device, number of elements)
-  void push_storage(const Pointer& id) {
-    if (id->kind != Node::Kind::tuple || id->items.size() < 3) malformed("it names no storage");
-    const Pointer type = id->items[1];
+  void push_storage(const Node& id) {
+    if (id.kind != Kind::tuple || id.items->list.size() < 3) malformed("it names no storage");
+    const Node type = id.items->list[1];
+    if (type.kind != Kind::name) malformed("it names no storage");
     const auto* found =
         std::find_if(kStorages.begin(), kStorages.end(),
-                     [&](const Storage& storage) { return type->name == storage.name; });
-    if (type->kind != Node::Kind::name || found == kStorages.end()) refuse_name(type->name);
-    push(Node::Kind::storage, {}, string_of(id->items[2]));
-    top()->tensor.storage = top()->name;
-    top()->tensor.type = found->type;
-    top()->tensor.elements = elements_of(*top(), found->width);
+                     [&](const Storage& storage) { return type.view() == storage.name; });
+    if (found == kStorages.end()) refuse_name(type.view());
+    const std::string_view key = string_of(id.items->list[2]);
+    if (key.size() > kLongestName) malformed("the key of a storage is too long");
+    push_tensor(Kind::storage,
+                {key, found->type, found->width, elements_of(std::string(key), *found)});
   }
 
   // How many numbers are in a storage, which has one type throughout.
-  int64_t elements_of(const Node& storage, uint64_t width) {
-    const auto [known, is_new] = types_.emplace(storage.name, storage.tensor.type);
-    if (!is_new && known->second != storage.tensor.type) malformed("a storage has two types");
-    const uint64_t bytes = load_(storage.name).size();
-    if (bytes % width != 0) malformed("a storage ends in the middle of a number");
-    return static_cast<int64_t>(bytes / width);
+  int64_t elements_of(const std::string& key, const Storage& type) {
+    const auto [known, is_new] = storages_.emplace(key, type.type);
+    if (known->second != type.type) malformed("a storage has two types");
+    const uint64_t bytes = size_of_(key);
+    if (bytes % type.width != 0) malformed("a storage ends in the middle of a number");
+    if (is_new) charge(200);
+    if (is_new) stored_bytes_ += bytes;
+    return static_cast<int64_t>(bytes / type.width);
   }
 
-  void call(const Pointer& function, const Pointer& arguments) {
-    if (function->kind != Node::Kind::name) malformed("its pickle calls what has no name");
-    const auto& items = arguments->items;
-    if (arguments->kind != Node::Kind::tuple) malformed("its pickle calls without arguments");
-    const std::string& name = function->name;
-    if (name == "collections.OrderedDict" && items.empty()) return push(Node::Kind::dict);
+  void call(const Node& function, const Node& arguments) {
+    if (function.kind != Kind::name) malformed("its pickle calls what has no name");
+    if (arguments.kind != Kind::tuple) malformed("its pickle calls without arguments");
+    const std::vector<Node>& items = arguments.items->list;
+    const std::string_view name = function.view();
+    if (name == "collections.OrderedDict" && items.empty()) return push_items(Kind::dict);
+    if (is_set(name) && items.empty()) return push_items(Kind::list);
+    if (is_set(name) && items.size() == 1 && items[0].kind == Kind::list) return push(items[0]);
     if (name == "torch.Size" && items.size() == 1) return push(items[0]);
-    if (name == "torch.device" && !items.empty()) return push(device(items));
+    if (name == "torch.device" && !items.empty()) return push_device(items);
     if (name == "torch._utils._rebuild_parameter" && !items.empty()) return push(items[0]);
-    if (name == "torch._utils._rebuild_tensor_v2" && items.size() >= 4) {
-      return push_tensor(items[0], int_of(items[1]), ints_of(items[2]), ints_of(items[3]));
-    }
+    if (name == "torch._utils._rebuild_tensor_v2" && items.size() >= 4) return build_tensor(items);
     refuse_name(name);
   }
 
-  static Node::Constant device(const std::vector<Pointer>& items) {
-    const std::string& type = string_of(items[0]);
-    return items.size() == 1 ? type : type + ":" + std::to_string(int_of(items[1]));
+  static bool is_set(std::string_view name) {
+    return name == "__builtin__.set" || name == "builtins.set" || name == "__builtin__.frozenset" ||
+           name == "builtins.frozenset";
   }
 
-  void push_tensor(const Pointer& storage, int64_t offset, std::vector<int64_t> sizes,
-                   std::vector<int64_t> strides) {
-    if (storage->kind != Node::Kind::storage) malformed("a tensor has no storage");
-    const int64_t elements = storage->tensor.elements;
-    if (offset < 0 || sizes.size() != strides.size())
+  void push_device(const std::vector<Node>& items) {
+    const std::string_view type = string_of(items[0]);
+    if (type.size() > kLongestName) malformed("the name of a device is too long");
+    const std::string index = items.size() == 1 ? "" : ":" + std::to_string(int_of(items[1]));
+    push_text(Kind::string, keep(std::string(type) + index));
+  }
+
+  // (storage, offset, sizes, strides, requires_grad, hooks, {"conj": True})
+  void build_tensor(const std::vector<Node>& items) {
+    if (items[0].kind != Kind::storage) malformed("a tensor has no storage");
+    PickleTensor tensor = *items[0].tensor;
+    tensor.offset = int_of(items[1]);
+    tensor.sizes = ints_of(items[2]);
+    tensor.strides = ints_of(items[3]);
+    check_geometry(tensor);
+    if (items.size() >= 7) read_flags(items[6], tensor);
+    push_tensor(Kind::tensor, std::move(tensor));
+  }
+
+  void check_geometry(const PickleTensor& tensor) {
+    if (tensor.offset < 0 || tensor.sizes.size() != tensor.strides.size()) {
       malformed("a tensor's geometry is impossible");
-    int64_t last = offset;
+    }
+    int64_t last = tensor.offset, count = 1;
     bool empty = false;
-    for (size_t i = 0; i < sizes.size(); ++i) {
+    for (size_t i = 0; i < tensor.sizes.size(); ++i) {
+      const int64_t size = tensor.sizes[i], stride = tensor.strides[i];
       int64_t reach = 0;
-      if (sizes[i] < 0 || strides[i] < 0) malformed("a tensor's geometry is impossible");
-      empty = empty || sizes[i] == 0;
-      if (__builtin_mul_overflow(std::max<int64_t>(sizes[i] - 1, 0), strides[i], &reach) ||
-          __builtin_add_overflow(last, reach, &last)) {
+      empty = empty || size == 0;
+      if (size < 0 || stride < 0 ||
+          __builtin_mul_overflow(std::max<int64_t>(size - 1, 0), stride, &reach) ||
+          __builtin_add_overflow(last, reach, &last) ||
+          __builtin_mul_overflow(count, std::max<int64_t>(size, 1), &count)) {
         malformed("a tensor's geometry is impossible");
       }
     }
-    if (empty ? offset > elements : last >= elements) {
+    if (empty ? tensor.offset > tensor.elements : last >= tensor.elements) {
       malformed("a tensor is larger than its storage");
     }
-    push(Node::Kind::tensor);
-    top()->tensor = {storage->tensor.storage, storage->tensor.type, elements, offset,
-                     std::move(sizes),        std::move(strides)};
+    if (!empty) charge_numbers(static_cast<uint64_t>(count), tensor.width);
+  }
+
+  // A stride of 0 makes many numbers of one, and each reference to a storage all of them again:
+  // whoever copies such tensors needs memory for all.
+  void charge_numbers(uint64_t count, uint64_t width) {
+    uint64_t bytes = 0;
+    if (__builtin_mul_overflow(count, width, &bytes) ||
+        __builtin_add_overflow(numbers_, bytes, &numbers_) ||
+        (numbers_ > kFreeNumbers && (numbers_ - kFreeNumbers) / kMostTimes > stored_bytes_)) {
+      malformed("its tensors have far more numbers than are stored in it");
+    }
+  }
+
+  static void read_flags(const Node& flags, PickleTensor& tensor) {
+    if (flags.kind == Kind::none) return;
+    if (flags.kind != Kind::dict) malformed("a tensor's metadata are no dict");
+    const std::vector<Node>& list = flags.items->list;
+    for (size_t i = 0; i + 1 < list.size(); i += 2) {
+      const std::string_view name = string_of(list[i]);
+      if (list[i + 1].kind != Kind::boolean) malformed("a tensor's metadata are no bools");
+      const bool is_set = list[i + 1].integer != 0;
+      const bool is_complex = std::string_view(tensor.type).substr(0, 7) == "complex";
+      if (name == "conj" && (is_complex || !is_set)) {
+        tensor.conjugate = is_set;
+      } else if (name == "neg" && (tensor.type != std::string_view("bool") || !is_set)) {
+        tensor.negative = is_set;
+      } else if (is_set) {
+        throw Error("has a tensor that is marked as '" + printable(name) +
+                    "', which is not known here; store its numbers as they are");
+      }
+    }
   }
 
   // ---- the result
 
-  // Everything that is reached from the root, as often as it is reached.
-  static void check(const Node& node, int depth, int64_t& values) {
-    if (depth > kDeepest) malformed("it is nested too deeply");
-    if (++values > kMostValues) malformed("it has too many values");
-    if (node.kind == Node::Kind::name && !is_dtype(node.name)) refuse_name(node.name);
-    if (node.kind == Node::Kind::storage || node.kind == Node::Kind::mark) {
+  struct Extent {
+    int levels = 0;
+    int64_t values = 1;
+  };
+
+  // What is reached from a node, each list and dict looked at once.
+  static Extent measure(const Node& node, int depth) {
+    if (node.kind == Kind::name && !is_dtype(node.view())) refuse_name(node.view());
+    if (node.kind == Kind::storage || node.kind == Kind::mark) {
       malformed("its pickle ends with what is no value");
     }
-    for (const Pointer& item : node.items) check(*item, depth + 1, values);
+    if (!has_items(node)) return {};
+    PickleItems& items = *node.items;
+    if (depth + std::max(items.levels, 1) > kDeepest) malformed("it is nested too deeply");
+    if (items.levels > 0) return {items.levels, items.values};
+    Extent all;
+    for (const Node& item : items.list) {
+      const Extent one = measure(item, depth + 1);
+      all.levels = std::max(all.levels, one.levels);
+      all.values += one.values;
+      if (all.values > kMostValues) malformed("it has too many values");
+    }
+    items.levels = ++all.levels;
+    items.values = all.values;
+    return all;
   }
 
   const Bytes pickle_;
-  const std::function<Bytes(const std::string&)> load_;
+  const std::function<uint64_t(const std::string&)> size_of_;
   uint64_t position_ = 0;
-  std::deque<Node> nodes_;  // a deque never moves what is in it
-  std::vector<Pointer> stack_;
-  std::map<uint64_t, Pointer> memo_;
-  std::map<std::string, std::string> types_;  // of storages
+  uint64_t charged_ = 0, numbers_ = 0, stored_bytes_ = 0;
+  std::deque<PickleItems> items_;  // a deque never moves what is in it, and neither does a set
+  std::deque<PickleTensor> tensors_;
+  std::set<std::string> texts_;
+  std::vector<Node> stack_, memo_;
+  uint64_t remembered_ = 0;                      // how many there are in memo_
+  std::map<std::string, const char*> storages_;  // their types
+  Node root_;
 };
 
 PickleReader::PickleReader(const Bytes& pickle,
-                           const std::function<Bytes(const std::string&)>& storage)
-    : machine_(std::make_unique<Machine>(pickle, storage)) {}
+                           const std::function<uint64_t(const std::string&)>& storage_size)
+    : machine_(std::make_unique<Machine>(pickle, storage_size)) {}
 PickleReader::~PickleReader() = default;
 
 const PickleNode& PickleReader::read() {

@@ -6,40 +6,77 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <variant>
+#include <string_view>
 #include <vector>
 
-#include "serialize/zip_reader.h"
+#include "serialize/bytes.h"
 
 namespace course {
 
-/// What a pickle is made of. Lists and dicts may be referred to from several places.
-struct PickleNode {
-  enum class Kind { value, list, tuple, dict, name, tensor, storage, mark };
-  using Constant = std::variant<std::monostate, bool, int64_t, double, std::string>;
+struct PickleItems;
+struct PickleTensor;
 
-  /// Some numbers of a storage.
-  struct Tensor {
-    std::string storage;   ///< its key
-    std::string type;      ///< "float32", "int64", …
-    int64_t elements = 0;  ///< how many numbers the storage has
-    int64_t offset = 0;
-    std::vector<int64_t> sizes = {}, strides = {};
+/// What a pickle is made of. Texts lie in the pickle; lists, dicts and tensors may be referred to
+/// from several places.
+struct PickleNode {
+  enum class Kind : uint8_t {
+    none,
+    boolean,
+    integer,
+    number,
+    string,
+    list,  ///< a set, too
+    tuple,
+    dict,
+    name,  ///< "torch.float32"
+    tensor,
+    storage,
+    mark
   };
 
-  Kind kind = Kind::value;
-  Constant value = {};
-  std::vector<PickleNode*> items = {};  ///< list, tuple; dict: key, value, key, value …
-  std::string name = {};                ///< name: "torch.float32"; storage: its key
-  Tensor tensor = {};
+  PickleNode() = default;
+  explicit PickleNode(Kind what, uint32_t bytes = 0) : kind(what), size(bytes) {}
+
+  Kind kind = Kind::none;
+  uint32_t size = 0;  ///< string, name: bytes
+  union {
+    int64_t integer = 0;  ///< boolean, integer
+    double number;
+    const char* text;      ///< string, name
+    PickleItems* items;    ///< list, tuple; dict: key, value, key, value …
+    PickleTensor* tensor;  ///< storage: what tensors of it begin with
+  };
+
+  std::string_view view() const { return {text, size}; }
+};
+
+struct PickleItems {
+  std::vector<PickleNode> list;
+  // Of what is reached from here, once that is known: levels of nesting, and how many values.
+  int levels = 0;
+  int64_t values = 0;
+};
+
+/// Some numbers of a storage.
+struct PickleTensor {
+  std::string_view storage;  ///< its key
+  const char* type;          ///< "float32", "int64", …
+  uint64_t width = 1;        ///< bytes of one
+  int64_t elements = 0;      ///< how many numbers the storage has
+  int64_t offset = 0;
+  std::vector<int64_t> sizes = {}, strides = {};
+  bool conjugate = false, negative = false;  ///< to be made of the numbers that are stored
 };
 
 /// Reads the pickle of a file of torch.save. Nothing in it is run, and nothing that it says is
-/// believed: every tensor lies within its storage, and what is nested has an end.
+/// believed: every tensor lies within its storage, what is nested has an end, and what the tree
+/// takes in memory is in proportion to the pickle's length.
 class PickleReader {
  public:
-  /// @param storage gives the bytes of the tensor storage of that key
-  PickleReader(const Bytes& pickle, const std::function<Bytes(const std::string&)>& storage);
+  /// @param pickle lives as long as the reader
+  /// @param storage_size gives the bytes of the tensor storage of that key
+  PickleReader(const Bytes& pickle,
+               const std::function<uint64_t(const std::string&)>& storage_size);
   ~PickleReader();
   PickleReader(const PickleReader&) = delete;
   PickleReader& operator=(const PickleReader&) = delete;

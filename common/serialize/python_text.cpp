@@ -8,17 +8,34 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <string_view>
+
+#include "utf8.h"
 
 namespace course {
 namespace {
 
-std::string quoted_for_python(const std::string& text) {
-  std::string result = "'";
-  for (const char c : text) {
-    if (c == '\\' || c == '\'') result += '\\';
-    result += c;
+// What neither Python nor YAML shows as it is, as the escape of both; "" for the others. A byte
+// that is not UTF-8 becomes the lone surrogate that Python's os.fsdecode makes of it.
+std::string escape_of(const Character& character) {
+  const auto code = static_cast<uint32_t>(character.code);
+  if (!character.valid) return fmt::format("\\u{:04x}", 0xdc00 + code);
+  if (code < 0x20 || (code >= 0x7f && code < 0xa0)) return fmt::format("\\x{:02x}", code);
+  const bool is_hidden = code == 0x2028 || code == 0x2029 || code == 0xfeff || code >= 0xfffe;
+  if (is_hidden && code <= 0xffff) return fmt::format("\\u{:04x}", code);
+  return "";
+}
+
+std::string quoted(const std::string& text, char quote) {
+  std::string result(1, quote);
+  for (std::string_view rest = text; !rest.empty();) {
+    const Character character = first_character(rest);
+    const std::string escape = escape_of(character);
+    if (rest[0] == quote || rest[0] == '\\') result += '\\';
+    result += escape.empty() ? rest.substr(0, character.bytes) : escape;
+    rest.remove_prefix(character.bytes);
   }
-  return result + "'";
+  return result + quote;
 }
 
 std::string repr(const Value& value);
@@ -30,7 +47,7 @@ std::string repr_of_items(const List& items) {
 }
 
 std::string repr(const Value& value) {
-  if (value.is<std::string>()) return quoted_for_python(value.as_string());
+  if (value.is<std::string>()) return quoted(value.as_string(), '\'');
   if (value.is<List>()) return "[" + repr_of_items(value.as_list()) + "]";
   if (value.is<Tuple>()) {
     const List& items = value.as_tuple();
@@ -70,22 +87,12 @@ bool is_plain(const std::string& text) {
 }
 
 std::string yaml_text(const std::string& text) {
-  if (is_plain(text)) return text;
-  std::string result = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      result += {'\\', c};
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      result += fmt::format("\\x{:02x}", static_cast<unsigned>(c));
-    } else {
-      result += c;
-    }
-  }
-  return result + "\"";
+  return is_plain(text) ? text : quoted(text, '"');
 }
 
 bool is_left_out(const Value& value) {
-  return value.is<torch::Tensor>() && value.as_tensor().numel() != 1;
+  return value.is<torch::Tensor>() &&
+         (value.as_tensor().numel() != 1 || value.as_tensor().is_complex());
 }
 
 // On one line.

@@ -15,7 +15,7 @@ std::string python_str(const Value& value);
 
 /// A dict as a YAML document, in its own order: dicts in blocks, lists in brackets, "{}\n" for an
 /// empty one. Texts are quoted where YAML 1.1 would take them for anything else. A tensor of one
-/// element is a number; other tensors are left out.
+/// element is a number; other tensors are left out, and complex ones.
 std::string yaml(const Dict& dict);
 
 }  // namespace course

@@ -4,6 +4,8 @@
 #include <torch/torch.h>
 
 #include "error.h"
+#include "printable.h"
+#include "shape_text.h"
 
 namespace course {
 namespace {
@@ -21,7 +23,7 @@ void collect(const torch::nn::Module& module, const std::string& prefix, Dict& s
 }
 
 std::string describe(const torch::Tensor& tensor) {
-  return c10::str(tensor.sizes()) + " of " + c10::toString(tensor.scalar_type());
+  return shape_text(tensor.sizes()) + " of " + c10::toString(tensor.scalar_type());
 }
 
 // "missing: a, b, c, d, e and 3 more"
@@ -29,7 +31,7 @@ class Names {
  public:
   explicit Names(std::string what) : what_(std::move(what)) {}
   void add(const std::string& name) {
-    if (++count_ <= 5) text_ += (text_.empty() ? "" : ", ") + name;
+    if (++count_ <= 5) text_ += (text_.empty() ? "" : ", ") + printable(name);
   }
   std::string text() const {
     if (count_ == 0) return "";
@@ -69,6 +71,16 @@ Value cloned(const Value& value) {
 
 namespace {
 
+// Batch norms of PyTorch before 0.4.1, which nobody has taught to count their batches, are loaded
+// as Python loads them: the count begins at 0.
+bool may_be_missing(const std::string& name, const Dict& own) {
+  constexpr std::string_view kCount = "num_batches_tracked";
+  if (!std::string_view(name).ends_with(kCount)) return false;
+  const std::string prefix = name.substr(0, name.size() - kCount.size());
+  return own.find(prefix + "running_mean") != nullptr &&
+         own.find(prefix + "running_var") != nullptr;
+}
+
 struct Differences {
   Names missing{"missing"}, surplus{"not in the model"}, other{"other than in the model"};
 };
@@ -77,6 +89,7 @@ Differences compare(const Dict& own, const Dict& state) {
   Differences found;
   for (const auto& [name, tensor] : own) {
     const Value* saved = state.find(name);
+    if (saved == nullptr && may_be_missing(name.as_string(), own)) continue;
     if (saved == nullptr || !saved->is<torch::Tensor>()) {
       found.missing.add(name.as_string());
       continue;
@@ -103,8 +116,9 @@ void copy(const Dict& own, const Dict& state) {
   const torch::NoGradGuard no_grad;
   for (const auto& [name, tensor] : own) {
     const Value* saved = state.find(name);
-    if (saved == nullptr || !saved->is<torch::Tensor>()) continue;
     torch::Tensor target = tensor.as_tensor();
+    if (saved == nullptr && may_be_missing(name.as_string(), own)) target.zero_();
+    if (saved == nullptr || !saved->is<torch::Tensor>()) continue;
     target.copy_(saved->as_tensor());
   }
 }

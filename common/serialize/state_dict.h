@@ -18,7 +18,8 @@ Dict state_dict(const torch::nn::Module& module);
 Value cloned(const Value& value);
 
 /// Copies the tensors of `state` into the module's, on whatever device those are. Everything is
-/// compared first: when this throws, the module is as it was.
+/// compared first: when this throws, the module is as it was. As in Python, a batch norm's
+/// num_batches_tracked may be missing, which files of old versions lack: it becomes 0.
 /// @throws Error that lists what is missing, what is too much, and what has another shape or dtype
 void load_state_dict(torch::nn::Module& module, const Dict& state);
 /// Copies those that are in both. @returns what is missing and what is too much: "; missing: …", or

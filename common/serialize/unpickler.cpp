@@ -3,10 +3,11 @@
 
 #include <torch/torch.h>
 
-#include <cstring>
 #include <map>
+#include <unordered_map>
 
 #include "serialize/pickle_reader.h"
+#include "serialize/python_string.h"
 
 namespace course {
 namespace {
@@ -26,63 +27,80 @@ const std::map<std::string, c10::ScalarType> kStorageTypes{
     {"complex128", torch::kComplexDouble},
 };
 
-// Tensors of one storage share it again.
+// What a pickle refers to from several places is made once, and tensors of one storage share it
+// again.
 class Values {
  public:
-  explicit Values(const std::function<Bytes(const std::string&)>& storage) : load_(storage) {}
+  explicit Values(const StorageSource& source) : source_(source) {}
 
   Value of(const PickleNode& node) {
     using Kind = PickleNode::Kind;
-    if (node.kind == Kind::value) return constant(node.value);
-    if (node.kind == Kind::name) return node.name;
-    if (node.kind == Kind::tensor) return tensor(node.tensor);
-    List items;
-    for (const PickleNode* item : node.items) items.push_back(of(*item));
-    if (node.kind == Kind::list) return items;
-    if (node.kind == Kind::tuple) return Tuple{items};
-    Dict dict;
-    for (size_t i = 0; i + 1 < items.size(); i += 2) dict.set(items[i], items[i + 1]);
-    return dict;
+    switch (node.kind) {
+      case Kind::boolean:
+        return node.integer != 0;
+      case Kind::integer:
+        return node.integer;
+      case Kind::number:
+        return node.number;
+      case Kind::name:
+        return std::string(node.view());
+      case Kind::string:
+        if (node.size < 32) return from_python(node.view());
+        return once(node.text, [&] { return from_python(node.view()); });
+      case Kind::tensor:
+        return once(node.tensor, [&] { return tensor(*node.tensor); });
+      case Kind::list:
+      case Kind::tuple:
+      case Kind::dict:
+        return once(node.items, [&] { return container(node); });
+      default:
+        return {};
+    }
   }
 
  private:
-  static Value constant(const PickleNode::Constant& value) {
-    return std::visit(
-        [](const auto& content) -> Value {
-          if constexpr (std::is_same_v<std::decay_t<decltype(content)>, std::monostate>) {
-            return {};
-          } else {
-            return content;
-          }
-        },
-        value);
+  template <typename Make>
+  Value once(const void* node, Make&& make) {
+    const auto known = known_.find(node);
+    if (known != known_.end()) return known->second;
+    return known_.emplace(node, make()).first->second;
   }
 
-  torch::Tensor tensor(const PickleNode::Tensor& from) {
+  Value container(const PickleNode& node) {
+    const std::vector<PickleNode>& from = node.items->list;
+    if (node.kind == PickleNode::Kind::dict) {
+      Dict dict;
+      for (size_t i = 0; i + 1 < from.size(); i += 2) dict.set(of(from[i]), of(from[i + 1]));
+      return dict;
+    }
+    List items;
+    items.reserve(from.size());
+    for (const PickleNode& item : from) items.push_back(of(item));
+    if (node.kind == PickleNode::Kind::list) return items;
+    return Tuple{std::move(items)};
+  }
+
+  torch::Tensor tensor(const PickleTensor& from) {
     torch::Tensor& flat = storages_[from.storage];
     if (!flat.defined()) {
-      const Bytes bytes = load_(from.storage);
       flat = torch::empty({from.elements}, kStorageTypes.at(from.type));
-      if (from.elements > 0) std::memcpy(flat.data_ptr(), bytes.data(), bytes.size());
+      source_.read(std::string(from.storage), flat.data_ptr());
     }
-    return flat.as_strided(from.sizes, from.strides, from.offset);
+    const torch::Tensor tensor = flat.as_strided(from.sizes, from.strides, from.offset);
+    if (from.conjugate) return from.negative ? -tensor.conj_physical() : tensor.conj_physical();
+    return from.negative ? -tensor : tensor;
   }
 
-  const std::function<Bytes(const std::string&)>& load_;
-  std::map<std::string, torch::Tensor> storages_;
+  const StorageSource& source_;
+  std::map<std::string_view, torch::Tensor> storages_;
+  std::unordered_map<const void*, Value> known_;
 };
 
 }  // namespace
 
-Value unpickle(const Bytes& pickle, const std::function<Bytes(const std::string&)>& storage) {
-  // Each storage is read, and its checksum computed, once.
-  std::map<std::string, Bytes> read;
-  const std::function<Bytes(const std::string&)> once = [&](const std::string& key) {
-    const auto known = read.find(key);
-    return known != read.end() ? known->second : read.emplace(key, storage(key)).first->second;
-  };
-  PickleReader reader(pickle, once);
-  return Values(once).of(reader.read());
+Value unpickle(const Bytes& pickle, const StorageSource& storages) {
+  PickleReader reader(pickle, storages.size);
+  return Values(storages).of(reader.read());
 }
 
 }  // namespace course

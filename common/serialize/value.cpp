@@ -1,13 +1,27 @@
 // The tree of plain data that a checkpoint holds.
 #include "serialize/value.h"
 
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <random>
+
 #include "error.h"
+#include "printable.h"
 
 namespace course {
 namespace {
 
+constexpr size_t kShort = 8;  // as many keys are compared one by one sooner than hashed
+
 const char* const kKinds[] = {"None",     "a bool", "a whole number", "a number", "a string",
                               "a tensor", "a list", "a tuple",        "a dict"};
+
+// NaN is no other NaN's equal, here and in Python.
+bool can_be_found(const Value& key) {
+  if (key.is<double>()) return !std::isnan(key.as_double());
+  return key.is<std::string>() || key.is<int64_t>();
+}
 
 bool same_key(const Value& a, const Value& b) {
   if (a.is<std::string>() && b.is<std::string>()) return a.as_string() == b.as_string();
@@ -16,15 +30,39 @@ bool same_key(const Value& a, const Value& b) {
   return false;
 }
 
-std::string text_of(const Value& key) {
-  if (key.is<std::string>()) return "'" + key.as_string() + "'";
-  return key.is<int64_t>() ? std::to_string(key.as_int()) : key.kind();
+// A polynomial of the bytes at a random place, modulo a prime: who writes a file cannot know which
+// of its keys will meet.
+uint64_t hash_of(const char* bytes, size_t size) {
+  __extension__ using Wide = unsigned __int128;
+  constexpr uint64_t kPrime = (uint64_t{1} << 61) - 1;
+  static const uint64_t place = [] {
+    std::random_device random;
+    return ((uint64_t{random()} << 32 | random()) % (kPrime - 256)) + 256;
+  }();
+  uint64_t sum = size + 1;
+  for (size_t begin = 0; begin < size; begin += 7) {
+    uint64_t part = 0;
+    std::memcpy(&part, bytes + begin, std::min<size_t>(7, size - begin));
+    sum = static_cast<uint64_t>((static_cast<Wide>(sum) * place + part + 1) % kPrime);
+  }
+  return static_cast<uint64_t>(static_cast<Wide>(sum) * place % kPrime);
 }
 
-template <typename T>
-const T& get(const Value& value, const char* expected) {
-  if (const T* content = std::get_if<T>(&value.data())) return *content;
-  throw Error(std::string(expected) + " was expected, but it is " + value.kind());
+uint64_t hash_of(const Value& key) {
+  if (key.is<std::string>()) return hash_of(key.as_string().data(), key.as_string().size());
+  int64_t bits = 0;
+  if (key.is<int64_t>()) {
+    bits = key.as_int();
+  } else {
+    const double number = key.as_double() + 0.0;  // -0.0 is 0.0
+    std::memcpy(&bits, &number, sizeof bits);
+  }
+  return hash_of(reinterpret_cast<const char*>(&bits), sizeof bits);
+}
+
+std::string text_of(const Value& key) {
+  if (key.is<std::string>()) return "'" + printable(key.as_string()) + "'";
+  return key.is<int64_t>() ? std::to_string(key.as_int()) : key.kind();
 }
 
 }  // namespace
@@ -33,53 +71,99 @@ Dict::Dict(std::initializer_list<Item> items) {
   for (const auto& [key, value] : items) set(key, value);
 }
 
+// The position of a key in items_, or that behind the last.
+size_t Dict::position_of(const Value& key) const {
+  if (!can_be_found(key)) return items_.size();
+  if (slots_.empty()) {
+    size_t position = 0;
+    while (position < items_.size() && !same_key(items_[position].first, key)) ++position;
+    return position;
+  }
+  for (size_t slot = hash_of(key);; ++slot) {
+    const uint32_t entry = slots_[slot % slots_.size()];
+    if (entry == 0) return items_.size();
+    if (same_key(items_[entry - 1].first, key)) return entry - 1;
+  }
+}
+
+void Dict::remember(size_t position) {
+  const Value& key = items_[position].first;
+  if (!can_be_found(key)) return;
+  size_t slot = hash_of(key);
+  while (slots_[slot % slots_.size()] != 0) ++slot;
+  slots_[slot % slots_.size()] = static_cast<uint32_t>(position + 1);
+}
+
 void Dict::set(Value key, Value value) {
-  for (Item& item : items_) {
-    if (!same_key(item.first, key)) continue;
-    item.second = std::move(value);
+  const size_t position = position_of(key);
+  if (position < items_.size()) {
+    items_[position].second = std::move(value);
     return;
   }
   items_.emplace_back(std::move(key), std::move(value));
+  if (items_.size() <= kShort) return;
+  if (2 * items_.size() <= slots_.size()) return remember(position);
+  slots_.assign(4 * items_.size(), 0);  // at most half of them are ever taken
+  for (size_t i = 0; i < items_.size(); ++i) remember(i);
 }
 
 const Value* Dict::find(const Value& key) const {
-  for (const Item& item : items_) {
-    if (same_key(item.first, key)) return &item.second;
-  }
-  return nullptr;
+  const size_t position = position_of(key);
+  return position < items_.size() ? &items_[position].second : nullptr;
 }
 
 const Value& Dict::at(const Value& key) const {
   if (const Value* value = find(key)) return *value;
+  constexpr size_t kShown = 20;
   std::string known;
-  for (const Item& item : items_) known += (known.empty() ? "" : ", ") + text_of(item.first);
+  for (size_t i = 0; i < std::min(kShown, items_.size()); ++i) {
+    known += (known.empty() ? "" : ", ") + text_of(items_[i].first);
+  }
+  if (items_.size() > kShown) known += " and " + std::to_string(items_.size() - kShown) + " more";
   throw Error("there is no " + text_of(key) + (known.empty() ? "" : "; there is " + known));
 }
 
+Value::Value(std::string value) : data_(std::make_shared<const std::string>(std::move(value))) {}
+Value::Value(List value) : data_(std::make_shared<const List>(std::move(value))) {}
+Value::Value(Tuple value) : data_(std::make_shared<const Tuple>(std::move(value))) {}
+Value::Value(Dict value) : data_(std::make_shared<const Dict>(std::move(value))) {}
+
+template <typename T>
+const T& Value::content(const char* expected) const {
+  if (const auto* held = std::get_if<Held<T>>(&data_)) {
+    if constexpr (kIsSmall<T>) {
+      return *held;
+    } else {
+      return **held;
+    }
+  }
+  throw Error(std::string(expected) + " was expected, but it is " + kind());
+}
+
 bool Value::as_bool() const {
-  return get<bool>(*this, "a bool");
+  return content<bool>("a bool");
 }
 int64_t Value::as_int() const {
-  return get<int64_t>(*this, "a whole number");
+  return content<int64_t>("a whole number");
 }
 double Value::as_double() const {
   if (is<int64_t>()) return static_cast<double>(as_int());
-  return get<double>(*this, "a number");
+  return content<double>("a number");
 }
 const std::string& Value::as_string() const {
-  return get<std::string>(*this, "a string");
+  return content<std::string>("a string");
 }
 const torch::Tensor& Value::as_tensor() const {
-  return get<torch::Tensor>(*this, "a tensor");
+  return content<torch::Tensor>("a tensor");
 }
 const List& Value::as_list() const {
-  return get<List>(*this, "a list");
+  return content<List>("a list");
 }
 const List& Value::as_tuple() const {
-  return get<Tuple>(*this, "a tuple").items;
+  return content<Tuple>("a tuple").items;
 }
 const Dict& Value::as_dict() const {
-  return get<Dict>(*this, "a dict");
+  return content<Dict>("a dict");
 }
 
 std::string Value::kind() const {

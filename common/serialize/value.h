@@ -6,7 +6,9 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -14,16 +16,68 @@
 namespace course {
 
 class Value;
+class Dict;
+struct Tuple;
 
 /// Python's list.
 using List = std::vector<Value>;
+
+/// None, a bool, a whole number, a number, a string, a tensor, a list, a tuple or a dict. It never
+/// changes, so that copies share what is large.
+class Value {
+ public:
+  Value() = default;  ///< None
+  Value(bool value) : data_(value) {}
+  Value(int value) : data_(int64_t{value}) {}
+  Value(int64_t value) : data_(value) {}
+  Value(double value) : data_(value) {}
+  Value(const char* value) : Value(std::string(value)) {}
+  Value(std::string value);
+  Value(torch::Tensor value) : data_(std::move(value)) {}
+  Value(List value);
+  Value(Tuple value);
+  Value(Dict value);
+
+  template <typename T>
+  bool is() const {
+    return std::holds_alternative<Held<T>>(data_);
+  }
+  bool is_none() const { return std::holds_alternative<std::monostate>(data_); }
+
+  /// The content. @throws Error "a whole number was expected, but it is a string"
+  bool as_bool() const;
+  int64_t as_int() const;
+  double as_double() const;  ///< a whole number is a number, too
+  const std::string& as_string() const;
+  const torch::Tensor& as_tensor() const;
+  const List& as_list() const;
+  const List& as_tuple() const;
+  const Dict& as_dict() const;
+
+  /// What it is, with its article: "a string", "None".
+  std::string kind() const;
+
+ private:
+  template <typename T>
+  static constexpr bool kIsSmall = std::is_arithmetic_v<T> || std::is_same_v<T, torch::Tensor>;
+  template <typename T>
+  using Held = std::conditional_t<kIsSmall<T>, T, std::shared_ptr<const T>>;
+
+  template <typename T>
+  const T& content(const char* expected) const;
+
+  std::variant<std::monostate, bool, int64_t, double, Held<std::string>, torch::Tensor, Held<List>,
+               Held<Tuple>, Held<Dict>>
+      data_;
+};
 
 /// Python's tuple.
 struct Tuple {
   List items;
 };
 
-/// Python's dict: its keys keep the order in which they were put in.
+/// Python's dict: its keys keep the order in which they were put in. Strings and numbers are found
+/// by a hash; other keys are kept, and found by nobody.
 class Dict {
  public:
   using Item = std::pair<Value, Value>;
@@ -44,48 +98,11 @@ class Dict {
   std::vector<Item>::const_iterator end() const { return items_.end(); }
 
  private:
+  size_t position_of(const Value& key) const;
+  void remember(size_t position);
+
   std::vector<Item> items_;
-};
-
-/// None, a bool, a whole number, a number, a string, a tensor, a list, a tuple or a dict.
-class Value {
- public:
-  Value() = default;  ///< None
-  Value(bool value) : data_(value) {}
-  Value(int value) : data_(int64_t{value}) {}
-  Value(int64_t value) : data_(value) {}
-  Value(double value) : data_(value) {}
-  Value(const char* value) : data_(std::string(value)) {}
-  Value(std::string value) : data_(std::move(value)) {}
-  Value(torch::Tensor value) : data_(std::move(value)) {}
-  Value(List value) : data_(std::move(value)) {}
-  Value(Tuple value) : data_(std::move(value)) {}
-  Value(Dict value) : data_(std::move(value)) {}
-
-  template <typename T>
-  bool is() const {
-    return std::holds_alternative<T>(data_);
-  }
-  bool is_none() const { return is<std::monostate>(); }
-
-  /// The content. @throws Error "a whole number was expected, but it is a string"
-  bool as_bool() const;
-  int64_t as_int() const;
-  double as_double() const;  ///< a whole number is a number, too
-  const std::string& as_string() const;
-  const torch::Tensor& as_tensor() const;
-  const List& as_list() const;
-  const List& as_tuple() const;
-  const Dict& as_dict() const;
-
-  /// What it is, with its article: "a string", "None".
-  std::string kind() const;
-
-  const auto& data() const { return data_; }
-
- private:
-  std::variant<std::monostate, bool, int64_t, double, std::string, torch::Tensor, List, Tuple, Dict>
-      data_;
+  std::vector<uint32_t> slots_;  // of a hash: a position in items_ and 1; empty while it is short
 };
 
 }  // namespace course

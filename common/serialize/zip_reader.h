@@ -4,57 +4,43 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <memory>
 #include <string>
+
+#include "serialize/input_file.h"
 
 namespace course {
 
-/// Bytes that belong to somebody else; whoever asks for some beyond the end gets an Error.
-class Bytes {
- public:
-  Bytes(const unsigned char* data, uint64_t size) : data_(data), size_(size) {}
-
-  const unsigned char* data() const { return data_; }
-  uint64_t size() const { return size_; }
-  std::string text() const { return {reinterpret_cast<const char*>(data_), size_}; }
-
-  /// @throws Error "is cut short or damaged" if they are not all there
-  Bytes part(uint64_t offset, uint64_t size) const;
-  /// A little-endian number of `width` bytes, at most 8.
-  uint64_t number(uint64_t offset, int width) const;
-
- private:
-  const unsigned char* data_;
-  uint64_t size_;
-};
-
-/// A zip file, mapped into memory. All errors are sentences without a subject: who called puts the
-/// path in front.
+/// A zip file whose records have places and names of their own. All errors are sentences without a
+/// subject: who called puts the path in front.
 class ZipReader {
  public:
-  /// @throws Error for a file that is missing, no zip file, or cut short
+  /// @throws Error for a file that is missing, no zip file, cut short, or says of one place that it
+  /// holds two records
   explicit ZipReader(const std::filesystem::path& path);
-  ~ZipReader();
-  ZipReader(const ZipReader&) = delete;
-  ZipReader& operator=(const ZipReader&) = delete;
 
   bool has(const std::string& name) const { return records_.count(name) > 0; }
   /// "archive/" for the record archive/data.pkl. @throws Error if there is no such record
   std::string folder_of(const std::string& file) const;
-  /// The content of a record, which lives as long as the reader.
+  /// How many bytes a record has, at most as many as the file.
+  /// @throws Error if it is missing or compressed
+  uint64_t size_of(const std::string& name) const { return find(name).size; }
+  /// The content of a record, to where there is room for it.
   /// @throws Error if it is missing, compressed, or its checksum is not that of its content
-  Bytes read(const std::string& name) const;
+  void read(const std::string& name, void* to) const;
+  std::string read(const std::string& name) const;
 
  private:
   struct Record {
     uint64_t method, size, packed, header;
     uint32_t checksum;
+    uint64_t end = 0;  ///< where the next record begins, or the directory
   };
-  struct Mapping;
 
   void read_directory();
+  void refuse_overlaps(uint64_t directory);
+  const Record& find(const std::string& name) const;
 
-  std::unique_ptr<Mapping> mapping_;
+  InputFile file_;
   std::map<std::string, Record> records_;
 };
 

@@ -3,34 +3,14 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <cstdlib>
+
+#include "utf8.h"
 
 namespace course {
 namespace {
-
-struct Glyph {
-  char32_t code = 0;
-  std::size_t bytes = 1;
-};
-
-/// The character that `text` (not empty) begins with; a stray byte is a character of its own.
-Glyph first_glyph(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  std::size_t bytes = 1;
-  if (lead >= 0xC2 && lead <= 0xDF) bytes = 2;
-  if (lead >= 0xE0 && lead <= 0xEF) bytes = 3;
-  if (lead >= 0xF0 && lead <= 0xF4) bytes = 4;
-  if (bytes == 1 || bytes > text.size()) return {lead, 1};
-  char32_t code = lead & (0x7F >> bytes);
-  for (std::size_t i = 1; i < bytes; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return {lead, 1};
-    code = (code << 6) | (byte(i) & 0x3F);
-  }
-  return {code, bytes};
-}
 
 struct Interval {
   char32_t first, last;
@@ -69,10 +49,12 @@ int64_t glyph_width(char32_t code) {
   return is_in(kWide, code) ? 2 : 1;
 }
 
-std::string printed(const char* format, double number, int digits) {
+// printf writes a comma where the program's locale has one.
+std::string printed(double number, std::chars_format format, int digits) {
   std::array<char, 400> text{};  // the largest double has 309 digits before the point
-  std::snprintf(text.data(), text.size(), format, digits, number);
-  return text.data();
+  const auto [end, error] =
+      std::to_chars(text.data(), text.data() + text.size(), number, format, digits);
+  return error == std::errc() ? std::string(text.data(), end) : "?";
 }
 
 /// Whole minutes and seconds, or hours and minutes: "1 min 02 s".
@@ -94,7 +76,11 @@ std::string grouped(int64_t number) {
 }
 
 std::string decimal(double number, int digits) {
-  return printed("%.*f", number, digits);
+  return printed(number, std::chars_format::fixed, digits);
+}
+
+std::string short_number(double number, int digits) {
+  return printed(number, std::chars_format::general, digits);
 }
 
 std::string percent(double fraction, int digits) {
@@ -133,7 +119,7 @@ std::string format_bytes(int64_t bytes) {
 int64_t display_width(std::string_view text) {
   int64_t width = 0;
   while (!text.empty()) {
-    const Glyph glyph = first_glyph(text);
+    const Character glyph = first_character(text);
     width += glyph_width(glyph.code);
     text.remove_prefix(glyph.bytes);
   }
@@ -146,7 +132,7 @@ std::string cut_to_width(std::string_view text, int64_t width) {
   std::size_t kept = 0;
   int64_t used = 1;  // the ellipsis
   while (true) {
-    const Glyph glyph = first_glyph(text.substr(kept));
+    const Character glyph = first_character(text.substr(kept));
     used += glyph_width(glyph.code);
     if (used > width) return std::string(text.substr(0, kept)) + "…";
     kept += glyph.bytes;

@@ -13,6 +13,9 @@ std::string grouped(int64_t number);
 /// With so many digits after the point: decimal(0.52345, 3) -> "0.523".
 std::string decimal(double number, int digits);
 
+/// With at most so many digits in all, as %g has it: 0.25, 1e-05, 1.23e+06 (of three).
+std::string short_number(double number, int digits = 6);
+
 /// A fraction as a percentage: percent(0.8123) -> "81.2 %".
 std::string percent(double fraction, int digits = 1);
 

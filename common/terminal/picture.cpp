@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <stdexcept>
 
+#include "shape_text.h"
 #include "terminal/format.h"
 
 namespace course {
@@ -39,7 +40,8 @@ torch::Tensor prepared(const torch::Tensor& image, int64_t width) {
       !(is_bytes || image.is_floating_point())) {
     throw std::invalid_argument(
         "a picture is made from a [height, width] tensor of uint8 or floating point, not from " +
-        (image.defined() ? c10::str(image.scalar_type(), " ", image.sizes()) : "an undefined one"));
+        (image.defined() ? c10::toString(image.scalar_type()) + (" " + shape_text(image.sizes()))
+                         : "an undefined one"));
   }
   const torch::NoGradGuard no_grad;
   torch::Tensor pixels = image.detach().to(torch::kCPU, torch::kFloat32);

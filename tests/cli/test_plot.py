@@ -1,6 +1,8 @@
 """./course plot: what it reads of runs, and what it draws."""
+import contextlib
 import math
 import os
+import random
 import struct
 import subprocess
 import tempfile
@@ -75,6 +77,43 @@ class Reading(Folders):
     def test_event_files_and_the_record_that_is_being_written(self):
         self.write("c/events.out.tfevents.1.host", VERSION + scalar("epoch", 3, 1) + scalar("loss", 3, 0.5) + scalar("loss", 4, 0.25)[:-3])
         self.assertEqual(runs.read_run(self.folder / "c").metrics, {"loss": [(3, 1, 0.5)]})
+
+    def test_whatever_is_in_an_event_is_one_sentence(self):
+        histogram = b"\x0a\x01h\x2a\x12" + b"\x09" + bytes(8) + b"\x32\x04" + bytes(4) + b"\x3a\x01\x00"
+        events_of = [record(b"\x09" + bytes(8) + b"\x10\x01\x2a" + varint(len(value) + 2) + b"\x0a" + varint(len(value)) + value)
+                     for value in (b"", b"\x08\xff\xff\xff\xff\x0f", b"\x0a\x01\xff", b"\x0a\x01a\x10\x05", b"\x0a\x01a\x22\x02\x08\x01",
+                                   b"\x0a\x01a\x4a\x00", b"\x0a\x01a\x12\x7f", b"\x80" * 5000, histogram)]
+        for event in [*events_of, record(b"\x2a\x05"), record(b"\x28\x05"), record(b"\x0f"), record(b"\x12\x01a\x2a\x00")]:
+            path = self.write("c/events.out.tfevents.1", VERSION + event)
+            with self.assertRaisesRegex(CourseError, "events.out.tfevents.1: the event 1 is damaged: "):
+                list(events.values(path))
+        for first in (b"", b"\x18\x05", b"\x1a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f"):
+            with self.assertRaises(CourseError):
+                list(events.values(self.write("c/events.out.tfevents.1", record(first))))
+
+    def test_mutated_events_are_read_or_refused(self):
+        generator = random.Random(3)
+        good = (b"\x09" + struct.pack("<d", 1.0) + b"\x10\x03\x2a\x19\x0a\x17\x0a\x04loss\x4a\x08\x0a\x06\x0a\x04text\x42\x05\x42\x03abc")
+        self.assertEqual([value.content for value in events.values(self.write("e", VERSION + record(good)))], ["abc"])
+        for _ in range(3000):
+            bad = bytearray(good)
+            for _ in range(generator.randint(1, 3)):
+                bad[generator.randrange(len(bad))] = generator.randrange(256)
+            with contextlib.suppress(CourseError):
+                list(events.values(self.write("e", VERSION + record(bytes(bad)))))
+
+    def test_numbers_that_are_0_may_be_left_out(self):
+        histogram = b"\x0a\x01h\x2a\x09\x19" + struct.pack("<d", 2.0)  # num alone
+        summary = b"\x0a" + varint(len(histogram)) + histogram
+        value, = events.values(self.write("e", VERSION + record(b"\x2a" + varint(len(summary)) + summary)))
+        self.assertEqual((value.step, value.wall_time, value.content["num"], value.content["min"], value.content["counts"]), (0, 0.0, 2.0, 0.0, []))
+
+    def test_tables_that_are_none(self):
+        for content in (b"epoch,loss\n1,\x1b[31m\n", b'epoch,"' + b"x" * 200_000 + b'"\n1,2\n', b"epoch,loss\n1," + b"x" * 100_000 + b"\n"):
+            with self.assertRaises(CourseError) as raised:
+                runs.read_csv(self.write("bad.csv", content))
+            self.assertNotIn("\x1b", str(raised.exception))
+            self.assertLess(len(str(raised.exception)), 1000)
 
     def test_a_row_that_is_being_written_is_left_out(self):
         self.assertEqual(runs.read_csv(self.write("metrics.csv", "epoch,loss\n1,0.5\n2,0.2")), {"loss": [(None, 1, 0.5)]})

@@ -5,6 +5,7 @@ import unittest
 import xml.etree.ElementTree as xml
 
 from coursetool import practice
+from coursetool.errors import CourseError
 from coursetool.exercises import load_exercises
 from coursetool.steps import load_steps
 from coursetool.workbench import Workbench
@@ -163,6 +164,21 @@ class Practice(House):
     def test_a_broken_record_is_said_to_be_one(self):
         self.write("work/progress.json", "{")
         self.refused("work/progress.json cannot be read", practice.check, "release", ["00"])
+
+    def test_so_is_one_of_other_things(self):
+        entry = '{"hints": [1], "passed": true, "gave_up": false}'
+        self.write("work/progress.json", '{"last": "", "exercises": {"00_1": %s}}' % entry)
+        self.assertEqual(Workbench.open(self.root).table["00_1"].hints, [1])
+        for text in ("[]", "null", '{"last": "", "exercises": []}', '{"last": 3, "exercises": {}}', '{"exercises": {}}', "[" * 100_000,
+                     '{"last": "", "exercises": {"00_1": 3}}', '{"last": "", "exercises": {"00_1": %s}}' % entry.replace("[1]", '"12"'),
+                     '{"last": "", "exercises": {"00_1": %s}}' % entry.replace("[1]", "[1e999]"),
+                     '{"last": "", "exercises": {"00_1": %s}}' % entry.replace("true", '"no"'),
+                     '{"last": "", "exercises": {"00_1": {}}}', '{"last": "\\ud800", "exercises": {"\x1b": 3}}', '"' + "x" * 2_000_000 + '"'):
+            self.write("work/progress.json", text)
+            with self.assertRaisesRegex(CourseError, "work/progress.json cannot be read") as raised:
+                Workbench.open(self.root)
+            self.assertLess(len(str(raised.exception)), 500)
+            self.assertTrue(str(raised.exception).isprintable())
 
     def test_watch_checks_with_every_save_until_it_passes(self):
         def work():

@@ -60,6 +60,7 @@ Value everything(bool with_floats) {
             {"epoch", 3},
             {"big", int64_t{1} << 40},
             {"name", "Grüße"},
+            {"path", "/data/caf\xe9"},
             {"yes", true},
             {"none", Value()},
             {"list", List{1, "two", List{}}},
@@ -107,11 +108,14 @@ void run(const std::string& what, const std::string& file) {
   if (what == "show") return fmt::print("{}\n", repr(course::read_torch_file(file)));
   if (what == "copy")
     return course::write_torch_file(file + ".copy", course::read_torch_file(file));
+  if (what == "load") {
+    return course::load_state_dict(*network(), course::read_torch_file(file).as_dict());
+  }
   if (what == "safetensors") return course::write_safetensors(file, course::state_dict(*network()));
   if (what == "write-tied") return write_tied(file);
   if (what == "copy-tied") return copy_tied(file);
   throw course::UsageError(
-      "exchange takes write, write-without-floats, write-tied, show, copy, copy-tied or "
+      "exchange takes write, write-without-floats, write-tied, show, copy, copy-tied, load or "
       "safetensors");
 }
 

@@ -30,6 +30,8 @@ files = {
                torch.int16, torch.int32, torch.int64, torch.bool)],
     "ordered": collections.OrderedDict(b=1, a=2),
     "device": torch.device("cpu"),
+    "tuples": [(1,), (2, 3), ((4,),), {5: (6,)}, (7, (8,))],
+    "sets": {"one": {7}, "none": set(), "frozen": frozenset([8])},
 }
 for name, value in files.items():
     for protocol in (2, 4):
@@ -44,12 +46,14 @@ def plain(value):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, torch.device):
         return str(value)
+    if isinstance(value, (set, frozenset)):
+        return list(value)
     return type(value)(map(plain, value)) if type(value) in (list, tuple) else tuple(value) if isinstance(value, torch.Size) else value
 print(repr({name: plain(value) for name, value in files.items()}).replace("OrderedDict", "dict"))
 """
 
 LOAD = """
-import pickle, sys, torch
+import os, pickle, sys, torch
 from collections import OrderedDict
 only = {{"weights_only": {weights_only}}}
 value = torch.load(sys.argv[1], **only)
@@ -60,7 +64,7 @@ same = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2), to
 assert list(value["state_dict"]) == list(same.state_dict()), list(value["state_dict"])
 for key, tensor in same.state_dict().items():
     assert torch.equal(tensor, value["state_dict"][key]), key
-assert value["epoch"] == 3 and value["big"] == 2**40 and value["name"] == "Grüße" and value["yes"] is True and value["none"] is None
+assert value["epoch"] == 3 and value["big"] == 2**40 and value["name"] == "Grüße" and os.fsencode(value["path"]) == b"/data/caf\\xe9" and value["yes"] is True and value["none"] is None
 assert value["list"] == [1, "two", []] and value["tuple"] == (1, 2) and value["by_number"][0]["step"] == 5
 assert value["half"].dtype == torch.float16 and value["half"].tolist() == [0, 1, 2, 3]
 assert value["view"].tolist() == torch.arange(12).view(3, 4).t().tolist()
@@ -105,7 +109,7 @@ class Exchange(unittest.TestCase):
 
     def test_cpp_reads_what_python_wrote(self):
         expected = eval(self.python(WRITE, str(self.folder)), {"dict": dict})  # printed by the program above
-        self.assertEqual(len(expected), 8)
+        self.assertEqual(len(expected), 10)
         for name, value in expected.items():
             for protocol in (2, 4):
                 shown = self.cpp("show", self.folder / f"{name}.{protocol}.pt")
@@ -160,6 +164,31 @@ assert own["step"] == 3  # two of libtorch, which steps a parameter as often as 
 for name in own:
     assert torch.equal(own[name], copied_own[name]), name
 """, str(file))
+
+    def test_strings_that_are_not_utf8_come_back_to_python(self):
+        self.python("""
+import os, sys, torch
+torch.save({"path": os.fsdecode(b"caf\\xe9"), "lone": "\\ud800", "all": os.fsdecode(bytes(range(1, 256)))}, sys.argv[1])
+""", str(self.folder / "x.pt"))
+        self.assertEqual(self.cpp("copy", self.folder / "x.pt").returncode, 0)
+        self.python("""
+import os, sys, torch
+value = torch.load(sys.argv[1])
+assert os.fsencode(value["path"]) == b"caf\\xe9" and value["lone"] == "\\ud800", value
+assert os.fsencode(value["all"]) == bytes(range(1, 256))
+""", str(self.folder / "x.pt.copy"))
+
+    def test_an_old_state_dict_of_a_batch_norm_is_loaded_as_python_loads_it(self):
+        file = self.folder / "x.pt"
+        self.python("""
+import sys, torch
+net = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2), torch.nn.Flatten(), torch.nn.Linear(8, 3))
+state = {key: tensor for key, tensor in net.state_dict().items() if "num_batches" not in key}
+net.load_state_dict(state, strict=True)
+torch.save(state, sys.argv[1])
+""", str(file))
+        loaded = self.cpp("load", file)
+        self.assertEqual(loaded.returncode, 0, loaded.stderr)
 
     def test_an_evil_file_is_refused_and_not_run(self):
         file = self.folder / "evil.pt"

@@ -11,6 +11,8 @@ from tests.steps.programs import SAMPLE, program
 TRAIN_IMAGES = "train-images-idx3-ubyte.gz"
 TRAIN_LABELS = "train-labels-idx1-ubyte.gz"
 
+CONFIGURED = ("step07_main", "step08_main", "step09_main", "step10_main", "step11_main", "step12_train")
+
 
 class BadFlags(unittest.TestCase):
     def refused(self, code: int, message: str, name: str, *arguments: str) -> None:
@@ -44,6 +46,24 @@ class BadFlags(unittest.TestCase):
 
     def test_index_out_of_range(self):
         self.refused(1, "sample 2000 was asked for, but there are only 2000", "step01_main", "--index", "2000")
+
+    def test_configs_that_are_none(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "x.toml"
+            for content, message in ((b"a" + b".a" * 30_000 + b" = 1\n", "x.toml:1: is nested more than 32 deep"),
+                                     (b"x" * 10_000_000 + b" = 1\n", "x.toml is larger than 1 MiB"),
+                                     (b"x" * 900_000 + b" = 1\n", "x.toml:1: 'x*…' is no key that a config has"),
+                                     (b'"\\u001b[2J" = 1\n', r"x.toml:1: '\\x1b\[2J' is no key"),
+                                     (b"[}\n", "x.toml:1: the name of a table begins with"),
+                                     (b"seed = 1\nseed\n", "x.toml:2: ")):
+                file.write_bytes(content)
+                for name in CONFIGURED:
+                    self.refused(2, message, name, "--config", str(file))
+
+    def test_text_that_is_not_utf8(self):
+        for name in CONFIGURED:
+            given = ("--dataset", "caf\udce9") if name != "step12_train" else ("run_dir=caf\udce9",)
+            self.refused(2, r"takes text in UTF-8, not 'caf\\xe9'", name, *given)
 
     def test_help(self):
         result = program("step05_main", "--help")

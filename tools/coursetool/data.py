@@ -1,18 +1,24 @@
 """The data sets: what is found where, and how one that is missing is fetched and checked."""
+import contextlib
 import gzip
 import hashlib
+import http.client
 import os
+import signal
 import sys
-import tempfile
 import urllib.error
 import urllib.request
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from coursetool.errors import CourseError, UsageError
+from coursetool.errors import CourseError, UsageError, printable
 from coursetool.nearest import did_you_mean
 from coursetool.shell import paint
+
+LARGEST, LARGEST_UNPACKED = 100 << 20, 200 << 20  # bytes of a file, of which the largest has 26 MB, and 47 MB unpacked
+SLOWEST = 1800  # seconds for one
 
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
@@ -50,10 +56,15 @@ def places(root: Path) -> list[tuple[Path, str]]:
             (root / "common" / "data" / "sample", "the small sample that ships with the course")]
 
 
+def spellings(folder: Path, name: str) -> list[Path]:
+    """The files in the folder that are the one of that name: packed or not, with a point or a dash in it."""
+    dotted = name.replace("-idx", ".idx")
+    return [path for path in (folder / word for word in (name, f"{name}.gz", dotted, f"{dotted}.gz")) if path.is_file()]
+
+
 def present(folder: Path) -> list[str]:
-    """The names of those of the four files that are there, packed or not."""
-    return [name for name in NAMES if any((folder / spelling).is_file() for spelling in (
-        name, f"{name}.gz", name.replace("-idx", ".idx"), f"{name.replace('-idx', '.idx')}.gz"))]
+    """The names of those of the four files that are there."""
+    return [name for name in NAMES if spellings(folder, name)]
 
 
 def report(root: Path) -> list[tuple[str, str, str]]:
@@ -97,57 +108,108 @@ def main(root: Path, arguments: list[str]) -> int:
 
 
 def fetch(name: str, folder: Path, url: str | None = None, sets: dict[str, DataSet] | None = None) -> None:
-    """Fetches the files of a set that are not in the folder yet; each appears only when its sum is right."""
+    """Fetches the files of a set that are not in the folder yet; each appears only when its sum is right. Checks those that are."""
     data_set = (sets or DATA_SETS)[name]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CourseError(f"{folder} cannot be made: {error.strerror}") from None
     for file, expected in data_set.sums.items():
-        if file in present(folder):
-            print(f"{file}: there already")
+        if there := spellings(folder, file):
+            print(f"{file}: there already, {verify(there[0], expected)}")
             continue
         failures = []
         for host in [url] if url else data_set.hosts:
             try:
-                fetch_file(host.rstrip("/") + f"/{file}.gz", folder / f"{file}.gz", expected)
+                with deadline(SLOWEST):
+                    fetch_file(host.rstrip("/") + f"/{file}.gz", folder / f"{file}.gz", expected)
                 print(f"{file}: fetched, checksum right")
                 break
-            except (OSError, EOFError, zlib.error, ValueError, CourseError) as error:
-                failures.append(f"{host} ({getattr(error, 'reason', None) or error})")
+            except (OSError, EOFError, zlib.error, ValueError, http.client.HTTPException, CourseError) as error:
+                failures.append(f"{host} ({printable(getattr(error, 'reason', None) or error or type(error).__name__)})")
         else:
             raise CourseError(f"{file}.gz could not be fetched from {' nor '.join(failures)}; nothing was kept of it. "
                               "Try again, or --url another mirror, or put the file into "
                               f"{folder} by hand")
 
 
+def verify(file: Path, expected: str) -> str:
+    """What is known of a file that is there already; CourseError if it is another one than was published."""
+    kind, _, right = expected.partition(":")
+    if kind == "md5" and file.suffix != ".gz":
+        return "unpacked: its checksum is not known"
+    try:
+        found = checksum(file, kind)
+    except (OSError, EOFError, zlib.error, CourseError) as error:
+        found = printable(error)
+    if found != right:
+        raise CourseError(f"{file} is damaged, or not what was published: its {kind} is {found}, but {right} was expected; "
+                          "remove it, and fetch it again")
+    return "checksum right"
+
+
+@contextlib.contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """TimeoutError when what is done takes longer, however slowly it goes on. In the main thread alone."""
+    def over(_signal: int, _frame: object) -> None:
+        raise TimeoutError(f"it took more than {seconds:g} seconds")
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def remove_leftovers(target: Path) -> None:
+    """What killed downloads of this file have left; those of living processes are none of our business."""
+    for path in target.parent.glob(f".{target.name}.tmp.*"):
+        try:
+            os.kill(int(path.name.rpartition(".")[2]), 0)
+        except ProcessLookupError:
+            path.unlink(missing_ok=True)
+        except (ValueError, OverflowError, PermissionError):
+            pass
+
+
 def fetch_file(address: str, target: Path, expected: str) -> None:
     """Downloads beside the target, checks, and only then gives the file its name."""
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    remove_leftovers(target)
+    temporary = target.with_name(f".{target.name}.tmp.{os.getpid()}")
     try:
-        with os.fdopen(handle, "wb") as out, urllib.request.urlopen(address, timeout=60) as source:
+        with open(temporary, "wb") as out, urllib.request.urlopen(address, timeout=60) as source:
             size, done = int(source.headers.get("Content-Length") or 0), 0
-            while block := source.read(1 << 18):
-                out.write(block)
+            while block := source.read1(1 << 18):
                 done += len(block)
+                if max(done, size) > LARGEST:
+                    raise CourseError(f"it is larger than {LARGEST >> 20} MiB, which none of these files is")
+                out.write(block)
                 if sys.stderr.isatty() and size:
                     print(f"\r{target.name}: {100 * done // size} %", end="", file=sys.stderr, flush=True)
         if sys.stderr.isatty():
             print("\r\033[K", end="", file=sys.stderr)
+        if done < size:
+            raise CourseError(f"only {done} of its {size} bytes came")
         kind, _, right = expected.partition(":")
-        found = checksum(Path(temporary), kind)
+        found = checksum(temporary, kind)
         if found != right:
             raise CourseError(f"its {kind} is {found}, but {right} was expected")
-        os.chmod(temporary, 0o644)
         os.replace(temporary, target)
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def checksum(file: Path, kind: str) -> str:
-    """md5 of the file as it is, or sha256 of what is packed in it."""
-    digest = hashlib.new(kind)
-    with (open(file, "rb") if kind == "md5" else gzip.open(file, "rb")) as content:
+    """md5 of the file as it is, or sha256 of its content, which may be packed."""
+    digest, size = hashlib.new(kind), 0
+    with open(file, "rb") as begin:
+        is_packed = begin.read(2) == b"\x1f\x8b"
+    with (gzip.open(file, "rb") if kind == "sha256" and is_packed else open(file, "rb")) as content:
         while block := content.read(1 << 20):
+            size += len(block)
+            if size > LARGEST_UNPACKED:
+                raise CourseError(f"it unpacks to more than {LARGEST_UNPACKED >> 20} MiB, which none of these files does")
             digest.update(block)
     return digest.hexdigest()

@@ -24,6 +24,13 @@ class CommandFailed(CourseError):
         self.exit_code = exit_code
 
 
+def printable(text: object, most: int = 200) -> str:
+    """Text of a file or a server for a message of one line: what a terminal would act on is escaped, and long text cut."""
+    text = str(text)
+    kept = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text[:most])
+    return kept + ("…" if len(text) > most else "")
+
+
 def run_as_program(main: Callable[[list[str]], int]) -> NoReturn:
     """Ends the process as a part of the tools does that is called by itself, as `python3 -m coursetool.docs`."""
     try:

@@ -39,7 +39,10 @@ def masked_crc(data: bytes) -> int:
 
 def records(path: Path) -> Iterator[bytes]:
     """The bytes of each record. Raises CourseError for a wrong checksum, Truncated where the file ends in a record."""
-    data, at = path.read_bytes(), 0
+    try:
+        data, at = path.read_bytes(), 0
+    except OSError as error:
+        raise CourseError(f"{path} cannot be read: {error.strerror}") from None
     while at < len(data):
         if len(data) < at + 12:
             raise Truncated(f"{path} ends inside of a record, at byte {len(data)}")
@@ -55,20 +58,28 @@ def records(path: Path) -> Iterator[bytes]:
         at = end + 4
 
 
+LONGEST_VARINT = 10  # bytes, for 64 bits
+
+
 def fields(data: bytes) -> list[tuple[int, object]]:
     """A protocol buffer as (field number, value): whole numbers, floats, and bytes for all else."""
     found, at = [], 0
 
-    def varint() -> int:
+    def take(size: int) -> bytes:
         nonlocal at
-        value = shift = 0
-        while True:
-            byte = data[at]
-            at += 1
-            value |= (byte & 127) << shift
-            shift += 7
+        if size > len(data) - at:
+            raise CourseError(f"a field of {size} bytes has only {len(data) - at}")
+        at += size
+        return data[at - size:at]
+
+    def varint() -> int:
+        value = 0
+        for i in range(LONGEST_VARINT):
+            byte, = take(1)
+            value |= (byte & 127) << 7 * i
             if byte < 128:
                 return value
+        raise CourseError("a whole number has more than 64 bits")
 
     while at < len(data):
         key = varint()
@@ -76,26 +87,46 @@ def fields(data: bytes) -> list[tuple[int, object]]:
         if kind == 0:
             value: object = varint()
         elif kind == 1:
-            value, at = struct.unpack_from("<d", data, at)[0], at + 8
+            value, = struct.unpack("<d", take(8))
         elif kind == 5:
-            value, at = struct.unpack_from("<f", data, at)[0], at + 4
+            value, = struct.unpack("<f", take(4))
         elif kind == 2:
-            size = varint()
-            value, at = data[at:at + size], at + size
-            if len(value) != size:
-                raise CourseError(f"a field of {size} bytes has only {len(value)}")
+            value = take(varint())
         else:
             raise CourseError(f"a field of the wire type {kind}, which nothing in an event file has")
         found.append((key >> 3, value))
     return found
 
 
-def _one(data: bytes) -> dict[int, object]:
-    return dict(fields(data))
+class _Message:
+    """The fields of a protocol buffer by their numbers, each of the kind that it must have; numbers that are 0 may be left out."""
 
+    def __init__(self, data: bytes):
+        self.parts = dict(fields(data))
 
-def _doubles(data: bytes) -> list[float]:
-    return list(struct.unpack(f"<{len(data) // 8}d", data))
+    def __contains__(self, number: int) -> bool:
+        return number in self.parts
+
+    def get(self, number: int, kind: type, default: object = None) -> object:
+        value = self.parts.get(number, default)
+        if not isinstance(value, kind):
+            raise CourseError(f"the field {number} is missing, or is no {kind.__name__}")
+        return value
+
+    def message(self, number: int) -> "_Message":
+        return _Message(self.get(number, bytes))
+
+    def text(self, number: int) -> str:
+        try:
+            return self.get(number, bytes).decode()
+        except UnicodeDecodeError:
+            raise CourseError(f"the field {number} is no text in UTF-8") from None
+
+    def doubles(self, number: int) -> list[float]:
+        data = self.get(number, bytes, b"")
+        if len(data) % 8:
+            raise CourseError(f"the field {number} ends inside of a number")
+        return list(struct.unpack(f"<{len(data) // 8}d", data))
 
 
 @dataclass(frozen=True)
@@ -109,38 +140,44 @@ class Value:
     content: object = field(repr=False)
 
 
-def _value(data: bytes) -> tuple[str, str, object]:
-    parts = _one(data)
-    tag = bytes(parts[1]).decode()
+def _value(parts: _Message) -> tuple[str, str, object]:
+    tag = parts.text(1)
     if 4 in parts:
-        image = _one(parts[4])
-        return tag, "image", {"height": image[1], "width": image[2], "channels": image[3], "png": image[4]}
+        image = parts.message(4)
+        sizes = {name: image.get(i, int, 0) for i, name in enumerate(("height", "width", "channels"), 1)}
+        return tag, "image", sizes | {"png": image.get(4, bytes)}
     if 5 in parts:
-        histogram = _one(parts[5])
+        histogram = parts.message(5)
         names = ("min", "max", "num", "sum", "sum_squares")
-        return tag, "histogram", {name: histogram[i + 1] for i, name in enumerate(names)} | {
-            "limits": _doubles(histogram[6]), "counts": _doubles(histogram[7])}
+        return tag, "histogram", {name: histogram.get(i, float, 0.0) for i, name in enumerate(names, 1)} | {
+            "limits": histogram.doubles(6), "counts": histogram.doubles(7)}
     if 9 in parts:
-        plugin = _one(_one(parts[9])[1])
-        name = bytes(plugin[1]).decode()
+        plugin = parts.message(9).message(1)
+        name = plugin.text(1)
         if name == "text":
-            return tag, name, bytes(_one(parts[8])[8]).decode()
-        return tag, name, plugin.get(2, b"")
-    return tag, "scalar", parts.get(2, 0.0)
+            return tag, name, parts.message(8).text(8)
+        return tag, name, plugin.get(2, bytes, b"")
+    return tag, "scalar", parts.get(2, float, 0.0)
+
+
+def _event(record: bytes) -> Iterator[Value]:
+    event = _Message(record)
+    if 5 not in event:
+        return
+    step = event.get(2, int, 0) & (1 << 64) - 1
+    for number, data in fields(event.get(5, bytes)):
+        if number == 1 and isinstance(data, bytes):
+            yield Value(event.get(1, float, 0.0), step - (step >> 63 << 64), *_value(_Message(data)))
 
 
 def values(path: Path) -> Iterator[Value]:
     """Everything in an event file, in its order. The file must begin with its version."""
     for number, record in enumerate(records(path)):
-        event = _one(record)
-        if number == 0:
-            if event.get(3) != b"brain.Event:2":
-                raise CourseError(f"{path} does not begin with the version of event files, brain.Event:2")
-            continue
-        if 5 not in event:
-            continue
-        step = int(event.get(2, 0))
-        for field_number, data in fields(event[5]):
-            if field_number == 1:
-                tag, kind, content = _value(data)
-                yield Value(event[1], step - (step >> 63 << 64), tag, kind, content)
+        try:
+            found = list(_event(record)) if number else _Message(record).get(3, bytes, b"") == b"brain.Event:2"
+        except CourseError as error:
+            raise CourseError(f"{path}: the event {number} is damaged: {error}") from None
+        if number == 0 and not found:
+            raise CourseError(f"{path} does not begin with the version of event files, brain.Event:2")
+        if number:
+            yield from found

@@ -16,6 +16,8 @@ def nearest(word: str, candidates: Iterable[str]) -> str:
     """The closest candidate, or "" when none is close enough (two edits, at most half the word)."""
     best, limit = "", min(2, len(word) // 2) + 1
     for candidate in candidates:
+        if abs(len(word) - len(candidate)) >= limit and not candidate.startswith(word):
+            continue  # as many edits at least
         begun = len(word) >= 3 and candidate.startswith(word)  # cut short: one edit
         distance = 1 if begun else edit_distance(word, candidate)
         if distance < limit:

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from coursetool import build, packages
-from coursetool.errors import CourseError, UsageError
+from coursetool.errors import CourseError, UsageError, printable
 from coursetool.nearest import did_you_mean
 from coursetool.runs import Run, newest_run, read_run, subject
 
@@ -65,7 +65,7 @@ def chosen(runs: list[Run], wanted: list[str]) -> list[str]:
     for name in wanted:
         matches = [metric for metric in known if name in (metric, re.sub(r"_(step|epoch)$", "", metric), subject(metric))]
         if not matches:
-            raise UsageError(f"no run has a metric '{name}'{did_you_mean(name, known)}; there are {', '.join(known)}")
+            raise UsageError(f"no run has a metric '{name}'{did_you_mean(name, known)}; there are {printable(', '.join(known))}")
         found += [metric for metric in matches if metric not in found]
     return found or known
 

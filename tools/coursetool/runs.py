@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coursetool import events
-from coursetool.errors import CourseError
+from coursetool.errors import CourseError, printable
 
 NO_METRICS = ("epoch", "step", "hp_metric")
 
@@ -22,7 +22,7 @@ def _number(text: str, path: Path, line: int) -> float:
     try:
         return float(text)
     except ValueError:
-        raise CourseError(f"{path}:{line}: '{text}' is no number; a table of metrics has nothing else") from None
+        raise CourseError(f"{path}:{line}: '{printable(text)}' is no number; a table of metrics has nothing else") from None
 
 
 def read_csv(path: Path) -> dict[str, list]:
@@ -30,10 +30,16 @@ def read_csv(path: Path) -> dict[str, list]:
 
     A spreadsheet that has saved it may have put a byte order mark in front.
     """
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
-    lines = text[:text.rfind("\n") + 1].splitlines()
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+        lines = text[:text.rfind("\n") + 1].splitlines()
+        rows = list(csv.DictReader(lines))
+    except OSError as error:
+        raise CourseError(f"{path} cannot be read: {error.strerror}") from None
+    except csv.Error as error:
+        raise CourseError(f"{path} is no table of metrics: {printable(error)}") from None
     found: dict[str, list] = {}
-    for number, row in enumerate(csv.DictReader(lines), 2):
+    for number, row in enumerate(rows, 2):
         if None in row or None in row.values():
             raise CourseError(f"{path}:{number}: the row has not as many cells as the header")
         values = {name: _number(cell, path, number) for name, cell in row.items() if cell.strip()}

@@ -6,8 +6,18 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from coursetool.errors import CourseError
+from coursetool.errors import CourseError, printable
 from coursetool.exercises import Exercise
+
+
+LARGEST = 1 << 20  # bytes of progress.json; an exercise takes about a hundred
+
+
+def _entry(value: object, kind: type) -> object:
+    """What stands in progress.json, if it is of its kind."""
+    if type(value) is not kind:
+        raise ValueError(f"{json.dumps(value)[:50]} stands where a {kind.__name__} was expected")
+    return value
 
 
 @dataclass
@@ -17,6 +27,10 @@ class Progress:
     hints: list[int] = field(default_factory=list)  # the numbers of those that were shown
     passed: bool = False    # did it ever?
     gave_up: bool = False   # the solution was shown before it was passed
+
+
+def _progress(kept: dict) -> Progress:
+    return Progress([_entry(hint, int) for hint in _entry(kept["hints"], list)], _entry(kept["passed"], bool), _entry(kept["gave_up"], bool))
 
 
 @dataclass
@@ -31,14 +45,15 @@ class Workbench:
     def open(cls, root: Path) -> "Workbench":
         bench = cls(root)
         try:
-            kept = json.loads(bench.file.read_text(encoding="utf-8"))
-            bench.table = {name: Progress([int(hint) for hint in one["hints"]], bool(one["passed"]), bool(one["gave_up"]))
-                           for name, one in kept["exercises"].items()}
-            bench.last = str(kept["last"])
+            if bench.file.stat().st_size > LARGEST:
+                raise ValueError(f"it is larger than {LARGEST >> 20} MiB")
+            kept = _entry(json.loads(bench.file.read_text(encoding="utf-8")), dict)
+            bench.table = {name: _progress(_entry(one, dict)) for name, one in _entry(kept["exercises"], dict).items()}
+            bench.last = _entry(kept["last"], str)
         except FileNotFoundError:
             pass
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CourseError(f"work/progress.json cannot be read ({error}); remove it, and check your exercises again: "
+        except (OSError, ValueError, KeyError, RecursionError) as error:
+            raise CourseError(f"work/progress.json cannot be read ({printable(error)}); remove it, and check your exercises again: "
                               "it holds nothing else than what was passed") from None
         return bench
 
