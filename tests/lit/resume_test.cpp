@@ -153,7 +153,7 @@ course::Dict run(const fs::path& folder, const Setup& setup, bool resume,
 // The difference between two trees, as a path; "": there is none. Paths of files are in folders of
 // different names.
 std::string difference(const course::Value& a, const course::Value& b, const std::string& at = "") {
-  if (a.data().index() != b.data().index()) return at + ": another kind";
+  if (a.kind() != b.kind()) return at + ": another kind";
   if (a.is<torch::Tensor>()) {
     return a.as_tensor().sizes() == b.as_tensor().sizes() &&
                    torch::equal(a.as_tensor(), b.as_tensor())
