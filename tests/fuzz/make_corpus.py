@@ -5,6 +5,7 @@
 import collections
 import io
 import pickle
+import random
 import sys
 import zipfile
 from pathlib import Path
@@ -33,4 +34,9 @@ for name, value in TORCH.items():
 for name, value in PLAIN.items():
     for protocol in (2, 4):
         (FOLDER / f"{name}.{protocol}.pkl").write_bytes(pickle.dumps(value, protocol))
+# For checkpoint_fuzz: which values of a checkpoint are changed, and to what.
+(FOLDER / "checkpoint").mkdir(exist_ok=True)
+for seed in range(40):
+    bytes_of = random.Random(seed)
+    (FOLDER / "checkpoint" / f"{seed:02}").write_bytes(bytes_of.randbytes(5 + bytes_of.randrange(40)))
 (FOLDER / "runs_code.pkl").write_bytes(b"\x80\x02cposix\nsystem\nU\x02ls\x85R.")

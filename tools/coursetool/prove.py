@@ -27,12 +27,18 @@ def resume(root: Path, preset: str) -> int:
 
 
 def fuzz(root: Path, preset: str) -> int:
-    """Ten minutes of afl++ on the reader of checkpoints find nothing."""
+    """Ten minutes of afl++ on the reader of checkpoints find nothing, nor do ten of random values in one."""
     if shutil.which("afl-clang-fast++") is None:
         raise CourseError("./course prove fuzz needs afl++ with clang; on Debian: apt-get install afl++ clang")
     command = [root / "tests/fuzz/run.sh", "600", build.folder(root, preset) / "fuzz"]
     show(command)
-    return subprocess.run(command, check=False).returncode
+    if code := subprocess.run(command, check=False).returncode:
+        return code
+    packages.install(("build",))
+    build.build(root, "asan", "fuzz_checkpoint")
+    command = [build.folder(root, "asan") / "bin" / "fuzz_checkpoint", "--seconds", "600"]
+    show(command)
+    return subprocess.run(command, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"}).returncode
 
 
 # Of the autoencoder on Fashion-MNIST, epoch by epoch: where Python's lie over seeds. Ours may be two per cent beside that.
