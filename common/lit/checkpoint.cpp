@@ -4,9 +4,11 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <system_error>
 
 #include "lit/error.h"
 #include "lit/trainer/checkpoint_connector.h"
+#include "serialize/checked.h"
 #include "serialize/torch_file.h"
 
 namespace lit {
@@ -31,12 +33,13 @@ course::Dict read_checkpoint(const std::filesystem::path& path) {
       throw Error("it has no \"state_dict\"");
     }
     const course::Dict& checkpoint = content.as_dict();
-    const course::Value* format = checkpoint.find("lit_format");
-    if (format != nullptr && format->as_int() > kCheckpointFormat) {
+    const int64_t format =
+        checkpoint.find("lit_format") == nullptr ? 1 : course::whole(checkpoint, "lit_format", 1);
+    if (format > kCheckpointFormat) {
       throw Error(
           fmt::format("it was written by a newer version of this library: its format is {}, and "
                       "this one knows up to {}",
-                      format->as_int(), kCheckpointFormat));
+                      format, kCheckpointFormat));
     }
     return checkpoint;
   } catch (const course::Error& error) {
@@ -45,12 +48,22 @@ course::Dict read_checkpoint(const std::filesystem::path& path) {
   }
 }
 
+bool is_checkpoint_file(const std::filesystem::path& path) {
+  std::error_code failed;
+  if (!std::filesystem::is_regular_file(path, failed)) return false;
+  try {
+    return read_checkpoint(path).find("pytorch-lightning_version") != nullptr;
+  } catch (const course::Error&) {
+    return false;
+  }
+}
+
 void load_checkpoint_into(LightningModule& module, const std::filesystem::path& path,
                           LoadOptions options) {
   course::Dict checkpoint = read_checkpoint(path);
   module.on_load_checkpoint(checkpoint);
   try {
-    load_weights(module, checkpoint.at("state_dict").as_dict(),
+    load_weights(module, course::dict(checkpoint, "state_dict"),
                  options.strict.value_or(module.strict_loading));
   } catch (const course::Error& error) {
     throw Error(fmt::format("{} cannot be loaded: {}", path.string(), error.what()));
@@ -60,7 +73,12 @@ void load_checkpoint_into(LightningModule& module, const std::filesystem::path& 
 course::Dict hyper_parameters(const std::filesystem::path& path, const course::Dict& overrides) {
   const course::Dict checkpoint = read_checkpoint(path);
   course::Dict hparams;
-  if (const course::Value* saved = checkpoint.find("hyper_parameters")) hparams = saved->as_dict();
+  if (checkpoint.find("hyper_parameters") != nullptr) {
+    with_own_errors([&] {
+      course::within(path.string(),
+                     [&] { hparams = course::dict(checkpoint, "hyper_parameters"); });
+    });
+  }
   for (const auto& [name, value] : overrides) hparams.set(name, value);
   return hparams;
 }

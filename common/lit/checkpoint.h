@@ -20,6 +20,9 @@ inline constexpr int64_t kCheckpointFormat = 1;
 /// @throws Error for a file that is missing, damaged, none, or of a newer version than this library
 course::Dict read_checkpoint(const std::filesystem::path& path);
 
+/// Is it a checkpoint of a run, of ours or of Lightning's? Its content tells, all of which is read.
+bool is_checkpoint_file(const std::filesystem::path& path);
+
 struct LoadOptions {
   /// Must all weights be there, and no others? By default what the module's strict_loading says.
   std::optional<bool> strict = std::nullopt;

@@ -4,6 +4,8 @@
 #include <torch/torch.h>
 
 #include <memory>
+#include <set>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <unordered_map>
@@ -11,6 +13,7 @@
 
 #include "compat/torch.h"
 #include "error.h"
+#include "serialize/checked.h"
 #include "serialize/parameters.h"
 
 namespace course {
@@ -20,8 +23,8 @@ using torch::optim::Optimizer;
 using torch::optim::OptimizerOptions;
 using torch::optim::OptimizerParamState;
 
-// --- Each kind: what its groups are set to, and what it keeps of a parameter, by Python's names
-// -----
+// --- Each kind: what its groups are set to, what it keeps of a parameter, by Python's names, and
+// --- the option for which it needs one of these, if it is not always there
 
 template <typename O, typename S>
 struct AdamLayout {
@@ -40,6 +43,9 @@ struct AdamLayout {
     each("exp_avg_sq", s.exp_avg_sq());
     each("max_exp_avg_sq", s.max_exp_avg_sq());
   }
+  static const char* needed_for(const Options& o, std::string_view name) {
+    return name == "max_exp_avg_sq" && o.amsgrad() ? "amsgrad" : nullptr;
+  }
 };
 
 struct SgdLayout {
@@ -53,6 +59,7 @@ struct SgdLayout {
     each("nesterov", o.nesterov());
   }
   static void state(auto& s, auto&& each) { each("momentum_buffer", s.momentum_buffer()); }
+  static const char* needed_for(const Options&, std::string_view) { return nullptr; }
 };
 
 struct RmspropLayout {
@@ -72,6 +79,10 @@ struct RmspropLayout {
     each("momentum_buffer", s.momentum_buffer());
     each("grad_avg", s.grad_avg());
   }
+  static const char* needed_for(const Options& o, std::string_view name) {
+    if (name == "momentum_buffer" && o.momentum() > 0) return "momentum";
+    return name == "grad_avg" && o.centered() ? "centered" : nullptr;
+  }
 };
 
 struct AdagradLayout {
@@ -88,6 +99,7 @@ struct AdagradLayout {
     each("step", s.step());
     each("sum", s.sum());
   }
+  static const char* needed_for(const Options&, std::string_view) { return nullptr; }
 };
 
 // --- Between a member and a value -------------------------------------------------------------
@@ -104,16 +116,24 @@ Value value_of(const Betas& betas) {
   return Tuple{{std::get<0>(betas), std::get<1>(betas)}};
 }
 
-void read(const Value& value, double& number) {
-  number = value.as_double();
+// As the optimizers' constructors have it.
+Bounds bounds_of(std::string_view option) {
+  if (option == "lr") return kLearningRate;
+  if (option == "dampening") return {};
+  if (option == "alpha") return {.least = 0, .most = 1};
+  return {.least = 0};
 }
-void read(const Value& value, bool& flag) {
-  flag = value.as_bool();
+
+void read(const Dict& group, const char* name, double& option) {
+  option = number(group, name, bounds_of(name));
 }
-void read(const Value& value, Betas& betas) {
-  const List& pair = value.is<List>() ? value.as_list() : value.as_tuple();
-  if (pair.size() != 2) throw Error("the optimizer's betas are not two numbers");
-  betas = {pair[0].as_double(), pair[1].as_double()};
+void read(const Dict& group, const char* name, bool& option) {
+  option = flag(group, name);
+}
+void read(const Dict& group, const char* name, Betas& betas) {
+  const std::vector<double> pair = numbers(group, name, {.least = 0, .most = 1, .below = true});
+  if (pair.size() != 2) refuse_value(group.at(name), name, "two numbers");
+  betas = {pair[0], pair[1]};
 }
 
 template <typename Layout>
@@ -136,7 +156,7 @@ void set_options(typename Layout::Options& options, const Dict& group) {
   if (maximize != nullptr && maximize->is<bool>() && maximize->as_bool()) {
     throw Error("the optimizer's state is of one that maximizes, which C++'s do not");
   }
-  Layout::options(options, [&](const char* name, auto& member) { read(group.at(name), member); });
+  Layout::options(options, [&](const char* name, auto& member) { read(group, name, member); });
 }
 
 // Python counts steps in a tensor of float32.
@@ -157,34 +177,47 @@ bool is_optional(const std::string& name) {
   return name == "max_exp_avg_sq" || name == "momentum_buffer" || name == "grad_avg";
 }
 
+// NaN among its numbers is what a run that has diverged goes on with.
+const torch::Tensor& moment(const Value& value, const char* name, const torch::Tensor& parameter) {
+  const auto fits = [&](const torch::Tensor& tensor) {
+    return tensor.sizes() == parameter.sizes() && tensor.is_complex() == parameter.is_complex() &&
+           (tensor.is_floating_point() || tensor.is_complex());
+  };
+  if (!value.is<torch::Tensor>() || !fits(value.as_tensor())) {
+    refuse_value(value, name,
+                 "a tensor like its parameter, " + c10::str(parameter.sizes()) + " of " +
+                     c10::toString(parameter.scalar_type()));
+  }
+  return value.as_tensor();
+}
+
 // Tensors like their parameter, on its device; those that this optimizer does not use are not
 // there. Without any the parameter has no state yet.
 template <typename Layout>
-std::unique_ptr<OptimizerParamState> state_of(const torch::Tensor& parameter, const Dict& from) {
+std::unique_ptr<OptimizerParamState> state_of(const torch::Tensor& parameter, const Dict& from,
+                                              const typename Layout::Options& options) {
   auto state = std::make_unique<typename Layout::State>();
   bool any = false;
-  const char* missing = nullptr;
+  std::string missing;
   Layout::state(*state, [&](const char* name, auto& member) {
     const Value* found = from.find(name);
     if (found == nullptr || found->is_none()) {
-      if (!is_optional(name)) missing = name;
+      const char* option = Layout::needed_for(options, name);
+      if (option != nullptr)
+        missing = name + std::string(" is missing, which ") + option + " needs";
+      if (!is_optional(name)) missing = name + std::string(" is missing");
       return;
     }
     any = true;
     if constexpr (std::is_same_v<std::decay_t<decltype(member)>, torch::Tensor>) {
-      const torch::Tensor& tensor = found->as_tensor();
-      if (tensor.sizes() != parameter.sizes()) {
-        throw Error(std::string("the optimizer's ") + name + " has the shape " +
-                    c10::str(tensor.sizes()) + ", but its parameter " +
-                    c10::str(parameter.sizes()));
-      }
-      member = tensor.to(parameter.device(), parameter.scalar_type()).clone();
+      member =
+          moment(*found, name, parameter).to(parameter.device(), parameter.scalar_type()).clone();
     } else {
-      member = found->is<torch::Tensor>() ? found->as_tensor().item<int64_t>() : found->as_int();
+      member = whole(*found, name);
     }
   });
   if (!any) return nullptr;
-  if (missing != nullptr) from.at(missing);  // an error that says what is there
+  if (!missing.empty()) throw Error(missing);
   return state;
 }
 
@@ -241,33 +274,48 @@ Dict optimizer_state_dict(const Optimizer& optimizer) {
 void load_optimizer_state_dict(Optimizer& optimizer, const Dict& state) {
   with_layout(optimizer, [&](auto layout) {
     using Layout = decltype(layout);
-    const Dict& states = state.at("state").as_dict();
-    const List& saved = state.at("param_groups").as_list();
+    const Dict& states = dict(state, "state");
+    const List& saved = list(state, "param_groups");
     auto& groups = optimizer.param_groups();
     if (saved.size() != groups.size()) {
       throw Error("the optimizer's state is of " + std::to_string(saved.size()) +
-                  " parameter groups, but it has " + std::to_string(groups.size()));
+                  " parameter groups (param_groups), but it has " + std::to_string(groups.size()));
     }
     std::vector<std::unique_ptr<OptimizerOptions>> options;
     std::vector<std::pair<torch::Tensor, std::unique_ptr<OptimizerParamState>>> loaded;
-    for (size_t g = 0; g < groups.size(); ++g) {
-      const Dict& group = saved[g].as_dict();
-      const List& params = group.at("params").as_list();
-      const std::vector<torch::Tensor> parameters = each_once(groups[g].params());
+    std::set<int64_t> known;
+    const auto read_group = [&](const Dict& group, const torch::optim::OptimizerParamGroup& own) {
+      const List& params = list(group, "params");
+      const std::vector<torch::Tensor> parameters = each_once(own.params());
       if (params.size() != parameters.size()) {
-        throw Error("group " + std::to_string(g) + " of the optimizer's state has " +
-                    std::to_string(params.size()) + " parameters, but the optimizer's has " +
-                    std::to_string(parameters.size()));
+        throw Error("its params are " + std::to_string(params.size()) +
+                    ", but the optimizer's group has " + std::to_string(parameters.size()));
       }
-      options.push_back(groups[g].options().clone());
-      set_options<Layout>(static_cast<typename Layout::Options&>(*options.back()), group);
+      options.push_back(own.options().clone());
+      auto& set = static_cast<typename Layout::Options&>(*options.back());
+      set_options<Layout>(set, group);
       for (size_t i = 0; i < params.size(); ++i) {
-        const torch::Tensor& parameter = parameters[i];
-        const Value* of_parameter = states.find(params[i]);
-        loaded.emplace_back(parameter, of_parameter == nullptr
-                                           ? nullptr
-                                           : state_of<Layout>(parameter, of_parameter->as_dict()));
+        const int64_t number = whole(params[i], "params[" + std::to_string(i) + "]");
+        if (!known.insert(number).second) {
+          throw Error("params have the number " + std::to_string(number) + " twice");
+        }
+        const Value* found = states.find(number);
+        loaded.emplace_back(parameters[i], nullptr);
+        if (found == nullptr) continue;
+        const std::string name = "state[" + std::to_string(number) + "]";
+        within(name, [&] {
+          loaded.back().second = state_of<Layout>(parameters[i], dict(*found, name), set);
+        });
       }
+    };
+    for (size_t g = 0; g < groups.size(); ++g) {
+      const std::string name = "param_groups[" + std::to_string(g) + "]";
+      within(name, [&] { read_group(dict(saved[g], name), groups[g]); });
+    }
+    for (const auto& [number, of_parameter] : states) {
+      if (known.count(whole(number, "a key of state")) != 0) continue;
+      throw Error("state has the parameter " + std::to_string(number.as_int()) +
+                  ", which is in the params of no group");
     }
     for (size_t g = 0; g < groups.size(); ++g) groups[g].set_options(std::move(options[g]));
     for (auto& [parameter, one] : loaded) {

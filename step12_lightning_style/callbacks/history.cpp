@@ -1,7 +1,9 @@
 // A callback of one's own: what each epoch came to, to be drawn when the run is over.
 #include "callbacks/history.h"
 
+#include "error.h"
 #include "lit/trainer.h"
+#include "serialize/checked.h"
 
 // region history
 History::History(std::vector<std::string> metrics) {
@@ -30,15 +32,16 @@ course::Dict History::state_dict() const {
 }
 
 void History::load_state_dict(const course::Dict& state) {
-  const auto numbers = [](const course::Value& list) {
-    std::vector<double> result;
-    for (const course::Value& value : list.as_list()) result.push_back(value.as_double());
-    return result;
-  };
   for (course::Curve& curve : curves_) {
-    const course::Dict& kept = state.at(curve.name).as_dict();
-    curve.x = numbers(kept.at("epochs"));
-    curve.y = numbers(kept.at("values"));
+    const course::Dict& kept = course::dict(state, curve.name);
+    const std::vector<double> x = course::numbers(kept, "epochs", course::kCount);
+    const std::vector<double> y = course::numbers(kept, "values", course::kAnyNumber);
+    if (x.size() != y.size()) {
+      throw course::Error(curve.name + " has " + std::to_string(x.size()) + " epochs, but " +
+                          std::to_string(y.size()) + " values");
+    }
+    curve.x = x;
+    curve.y = y;
   }
 }
 // endregion

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "lit/callbacks/early_stopping.h"
+#include "serialize/checked.h"
 
 // region late_stopping
 /// With a learning rate that warms up, or a schedule that begins with large steps, the first epochs
@@ -21,7 +22,7 @@ class LateStopping : public lit::EarlyStopping {
   }
   void load_state_dict(const course::Dict& state) override {
     EarlyStopping::load_state_dict(state);
-    checks_ = state.at("checks").as_int();
+    checks_ = course::whole(state, "checks");
   }
 
  protected:

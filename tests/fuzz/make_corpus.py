@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import pickle
+import random
 import struct
 import sys
 import zipfile
@@ -90,3 +91,7 @@ write("config", "deep", "a" + ".a" * 40 + " = [[[[{b.c = 1}]]]]\n")
 write("config", "texts", 'run_dir = """\n\\u0007 \\t x"""\nmodel.classes = \'0,2\'\n')
 write("config", "control", "\n%%\nrun_dir=a\x1b\x7f\n--print-config\n")
 write("config", "latin", b"\n%%\nrun_dir=caf\xe9\n")
+# For checkpoint_fuzz: which values of a checkpoint are changed, and to what.
+for seed in range(40):
+    bytes_of = random.Random(seed)
+    write("checkpoint", f"{seed:02}", bytes_of.randbytes(5 + bytes_of.randrange(40)))

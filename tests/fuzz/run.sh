@@ -8,7 +8,7 @@
 # exit status is 1 if there is anything.
 set -eu
 cd "$(dirname "$0")/../.."
-seconds=${1:-300} folder=${2:-build/fuzz}
+seconds=${1:-600} folder=${2:-build/fuzz}
 [ $# -lt 2 ] && shift $# || shift 2
 [ $# -gt 0 ] || set -- $(basename -s .txt -a tests/fuzz/sources/*.txt)
 found=0

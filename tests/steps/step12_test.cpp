@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <set>
 
 #include "callbacks/history.h"
@@ -349,6 +350,29 @@ TEST_F(Step12, HistoryGoesOnAfterACheckpoint) {
   again.load_state_dict(history.state_dict());
   EXPECT_EQ(again.curves()[0].x, std::vector<double>{1});
   EXPECT_TRUE(again.curves()[1].y.empty());
+}
+
+TEST_F(Step12, WhatACheckpointTellsItsCallbacksIsChecked) {
+  const auto refused = [](auto&& callback, const course::Dict& state) -> std::string {
+    try {
+      callback.load_state_dict(state);
+    } catch (const course::Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const auto curve = [](const course::List& epochs, const course::List& values) {
+    return course::Dict{{"loss", course::Dict{{"epochs", epochs}, {"values", values}}}};
+  };
+  History history({"loss"});
+  EXPECT_THAT(refused(history, curve({0.0, 1.0}, {0.5})), HasSubstr("loss has 2 epochs"));
+  EXPECT_THAT(refused(history, curve({std::nan("")}, {0.5})), HasSubstr("epochs[0] is nan"));
+  EXPECT_THAT(refused(history, {{"loss", course::Value()}}), HasSubstr("loss is None"));
+  EXPECT_EQ(refused(history, curve({0.0}, {std::nan("")})), "") << "a loss may have been";
+  LateStopping stopping({.monitor = "loss"}, 2);
+  course::Dict state = stopping.state_dict();
+  state.set("checks", std::numeric_limits<int64_t>::max());
+  EXPECT_THAT(refused(stopping, state), HasSubstr("checks is 9223372036854775807"));
 }
 
 TEST_F(Step12, AutoencoderGoesThroughThreeNumbers) {

@@ -314,7 +314,8 @@ VERBS = {
     "prove": Verb("prove [--all | NAME...]", "what takes longer than a test may",
                   "exercises  every starter fails, every solution passes (with the sanitizers, too), every wrong one is found out\n"
                   "resume     a run killed at 200 places, from a random seed, ends as if it had not been; a minute\n"
-                  "fuzz       afl++ looks for files that are answered with anything but an error; five minutes for each kind\n"
+                  "fuzz       afl++ looks for files that are answered with anything but an error, ten minutes for each kind; and\n"
+                  "           random values in a checkpoint are tried for ten more, under the sanitizers\n"
                   "lessons    step 12 on the whole data set: the classifier's accuracy and time, the autoencoder's losses; three minutes\n"
                   "Without a NAME, or with --all, all of them. --preset as for run.", prove),
     "chain": Verb("chain carry STEP", "bring a change of one lesson's code into all those behind it",

@@ -9,6 +9,7 @@
 #include "lit/core/messages.h"
 #include "lit/error.h"
 #include "lit/trainer/trainer.h"
+#include "serialize/checked.h"
 
 namespace lit {
 
@@ -46,17 +47,19 @@ course::Dict EarlyStopping::state_dict() const {
 }
 
 void EarlyStopping::load_state_dict(const course::Dict& state) {
-  const course::Value& best = state.at("best_score");  // a tensor, where Python wrote it
-  wait_count_ = state.at("wait_count").as_int();
-  stopped_epoch_ = state.at("stopped_epoch").as_int();
-  best_score_ = best.is<torch::Tensor>() ? best.as_tensor().item<double>() : best.as_double();
-  if (const course::Value* reason = state.find("stopping_reason")) {
-    reason_ = static_cast<Reason>(reason->as_int());
+  wait_count_ = course::whole(state, "wait_count");
+  stopped_epoch_ = course::whole(state, "stopped_epoch");
+  best_score_ = course::number(state, "best_score", course::kAnyScore);
+  if (state.find("stopping_reason") != nullptr) {
+    constexpr auto kLast = static_cast<int64_t>(Reason::non_finite);
+    reason_ = static_cast<Reason>(course::whole(state, "stopping_reason", 0, kLast));
     loaded_ = true;
   }
   const course::Value* message = state.find("stopping_reason_message");
-  if (message != nullptr && message->is<std::string>()) reason_message_ = message->as_string();
-  if (const course::Value* epoch = state.find("best_epoch")) best_epoch_ = epoch->as_int();
+  if (message != nullptr && !message->is_none()) {
+    reason_message_ = course::text(state, "stopping_reason_message");
+  }
+  if (state.find("best_epoch") != nullptr) best_epoch_ = course::whole(state, "best_epoch");
   // The patience that was given now counts, not the checkpoint's: there may be more of it.
   if (reason_ == Reason::patience_exhausted && wait_count_ < options_.patience) {
     reason_ = Reason::not_stopped;

@@ -10,7 +10,9 @@
 #include "lit/core/messages.h"
 #include "lit/core/names.h"
 #include "lit/error.h"
+#include "lit/trainer/checkpoint_connector.h"
 #include "lit/trainer/trainer.h"
+#include "serialize/checked.h"
 #include "serialize/parameters.h"
 
 namespace lit {
@@ -147,12 +149,15 @@ void BaseFinetuning::on_fit_start(Trainer& trainer, LightningModule& module) {
     if (unfrozen_.count(part.key()) != 0) unfrozen.push_back(part.value());
   }
   make_trainable(unfrozen);
+  go_on_with(trainer.ckpt_path(), [&] { add_groups(trainer, module); });
+}
+
+void BaseFinetuning::add_groups(Trainer& trainer, LightningModule& module) {
   const auto named = module.named_parameters();
   for (const Group& group : added_) {
     if (group.optimizer >= static_cast<int64_t>(trainer.optimizers().size())) {
-      throw Error(
-          fmt::format("the checkpoint has parameter groups of {} optimizers, but there are {}",
-                      group.optimizer + 1, trainer.optimizers().size()));
+      throw Error(fmt::format("internal_optimizer_metadata is of {} optimizers, but there are {}",
+                              group.optimizer + 1, trainer.optimizers().size()));
     }
     torch::optim::Optimizer& optimizer =
         *trainer.optimizers()[static_cast<size_t>(group.optimizer)];
@@ -160,8 +165,11 @@ void BaseFinetuning::on_fit_start(Trainer& trainer, LightningModule& module) {
     for (const std::string& name : group.parameters) {
       const torch::Tensor* parameter = named.find(name);
       if (parameter == nullptr) {
-        throw Error(fmt::format(
-            "the checkpoint has a parameter group with {}, which the module does not have", name));
+        throw Error(
+            fmt::format("internal_optimizer_metadata has a parameter group with the params {}, "
+                        "which the module "
+                        "does not have",
+                        name));
       }
       parameters.push_back(*parameter);
     }
@@ -211,15 +219,17 @@ course::Dict BaseFinetuning::state_dict() const {
 void BaseFinetuning::load_state_dict(const course::Dict& state) {
   added_.clear();
   unfrozen_.clear();
-  for (const course::Value& value : state.at("internal_optimizer_metadata").as_list()) {
-    Group group{value.as_dict().at("optimizer").as_int(), {}};
-    for (const course::Value& name : value.as_dict().at("params").as_list()) {
-      group.parameters.push_back(name.as_string());
+  for (const course::Value& value : course::list(state, "internal_optimizer_metadata")) {
+    const std::string at = fmt::format("internal_optimizer_metadata[{}]", added_.size());
+    const course::Dict& kept = course::dict(value, at);
+    Group group{course::whole(kept, "optimizer"), {}};
+    for (const course::Value& name : course::list(kept, "params")) {
+      group.parameters.push_back(course::text(name, at + ".params"));
     }
     added_.push_back(std::move(group));
   }
-  for (const course::Value& name : state.at("unfrozen").as_list()) {
-    unfrozen_.insert(name.as_string());
+  for (const course::Value& name : course::list(state, "unfrozen")) {
+    unfrozen_.insert(course::text(name, "unfrozen"));
   }
   restored_ = true;
 }
@@ -276,7 +286,7 @@ course::Dict BackboneFinetuning::state_dict() const {
 
 void BackboneFinetuning::load_state_dict(const course::Dict& state) {
   BaseFinetuning::load_state_dict(state);
-  previous_backbone_lr_ = state.at("previous_backbone_lr").as_double();
+  previous_backbone_lr_ = course::number(state, "previous_backbone_lr", course::kLearningRate);
 }
 
 }  // namespace lit

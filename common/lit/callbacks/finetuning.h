@@ -70,6 +70,7 @@ class BaseFinetuning : public Callback {
     int64_t optimizer;
     std::vector<std::string> parameters;
   };
+  void add_groups(Trainer& trainer, LightningModule& module);
   void add_group(torch::optim::Optimizer& optimizer, std::vector<torch::Tensor> parameters,
                  double lr);
 

@@ -19,6 +19,7 @@
 #include "plot/markup.h"
 #include "plot/png.h"
 #include "serialize/atomic_file.h"
+#include "serialize/checked.h"
 #include "serialize/python_text.h"
 #include "terminal/format.h"
 
@@ -167,27 +168,34 @@ course::Dict HtmlReport::state_dict() const {
 
 void HtmlReport::load_state_dict(const course::Dict& state) {
   curves_.clear();
-  for (const auto& [name, kept] : state.at("curves").as_dict()) {
-    auto& points = curves_[name.as_string()];
+  for (const auto& [key, kept] : course::dict(state, "curves")) {
+    const std::string name = "curves." + course::text(key, "a key of curves");
+    auto& points = curves_[key.as_string()];
     if (kept.is<course::List>()) {  // version 0.1's
       for (const course::Value& point : kept.as_list()) {
-        const course::List& pair = point.as_list();
+        const course::List& pair = course::list(point, name);
         if (pair.size() != 2) throw Error("a point of HtmlReport's curves has not two numbers");
-        points.emplace_back(pair[0].as_int(), pair[1].as_double());
+        points.emplace_back(course::whole(pair[0], name),
+                            course::number(pair[1], name, course::kAnyNumber));
       }
       continue;
     }
-    const torch::Tensor table = kept.as_tensor().to(torch::kCPU, torch::kFloat64).contiguous();
-    if (table.dim() != 2 || table.size(1) != 2) {
-      throw Error("a curve of HtmlReport is a tensor of shape " + c10::str(table.sizes()) +
-                  ", but must be [N, 2]: epochs and values");
+    const bool is_table = kept.is<torch::Tensor>() && kept.as_tensor().dim() == 2 &&
+                          kept.as_tensor().size(1) == 2 && kept.as_tensor().is_floating_point();
+    if (!is_table) {
+      with_own_errors([&, &kept = kept] {
+        course::refuse_value(kept, name, "a tensor [N, 2] of floating-point numbers");
+      });
     }
+    const torch::Tensor table = kept.as_tensor().to(torch::kCPU, torch::kFloat64).contiguous();
     const auto* row = table.data_ptr<double>();
     for (int64_t i = 0; i < table.size(0); ++i, row += 2) {
-      points.emplace_back(static_cast<int64_t>(row[0]), row[1]);
+      // It was a whole number once.
+      const double epoch = course::number(row[0], name + ": an epoch", course::kCount);
+      points.emplace_back(static_cast<int64_t>(epoch), row[1]);
     }
   }
-  seconds_ = state.at("seconds").as_double();
+  seconds_ = course::number(state, "seconds", course::kSeconds);
 }
 
 void HtmlReport::setup(Trainer&, LightningModule&, const std::string& stage) {

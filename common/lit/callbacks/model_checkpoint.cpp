@@ -7,11 +7,13 @@
 #include <cstdlib>
 #include <system_error>
 
+#include "lit/checkpoint.h"
 #include "lit/core/clock.h"
 #include "lit/core/messages.h"
 #include "lit/error.h"
 #include "lit/trainer/trainer.h"
 #include "serialize/atomic_file.h"
+#include "serialize/checked.h"
 #include "serialize/python_text.h"
 #include "unfinished_file.h"
 
@@ -97,8 +99,8 @@ bool is_whole(double number) {
 // format for whole numbers takes every value that is one: all that is logged are floating-point
 // numbers.
 std::string formatted(const std::string& name, const std::string& spec, const LogValue* value) {
-  const bool counts = name == "epoch" || name == "step" || value == nullptr;
   const double number = value == nullptr ? 0 : value->value();
+  const bool counts = (name == "epoch" || name == "step" || value == nullptr) && is_whole(number);
   try {
     if (spec.empty()) {
       if (counts) return fmt::format("{}", static_cast<int64_t>(number));
@@ -166,13 +168,14 @@ void ModelCheckpoint::find_leftovers(const Trainer& trainer) {
   for (const auto& [kept, score] : best_k_models_) leftovers_.erase(kept.filename().string());
 }
 
-// The first name that nobody has; what is to be replaced by it counts as free.
+// The first name that nobody has; what is to be replaced by it counts as free, if it may go.
 fs::path ModelCheckpoint::free_name(const Metrics& metrics, const std::string& filename,
-                                    const fs::path& replaced) const {
+                                    const fs::path& replaced) {
   fs::path path = format_checkpoint_name(metrics, filename);
   if (!options_.enable_version_counter) return path;
   const auto is_free = [&] {
-    return !fs::exists(path) || path == replaced || leftovers_.count(path.filename().string()) != 0;
+    return !fs::exists(path) || (path == replaced && may_go(path)) ||
+           leftovers_.count(path.filename().string()) != 0;
   };
   for (int64_t version = STARTING_VERSION; !is_free(); ++version) {
     path = format_checkpoint_name(metrics, filename, version);
@@ -421,7 +424,7 @@ void ModelCheckpoint::save_last(Trainer& trainer, const Metrics& metrics) {
     last_step_of_last_ = step_before;
     throw;
   }
-  leftovers_.erase(last_model_path_.filename().string());
+  is_written(last_model_path_);
   tell_loggers(trainer);
   if (!previous.empty()) remove(trainer, previous, last_model_path_);
 }
@@ -430,7 +433,8 @@ void ModelCheckpoint::save_last(Trainer& trainer, const Metrics& metrics) {
 bool ModelCheckpoint::link_last() const {
   std::error_code failed, missing;
   const fs::path temporary = dirpath_ / course::temporary_name();
-  fs::create_symlink(fs::relative(last_saved_, last_model_path_.parent_path()), temporary, failed);
+  const fs::path target = fs::relative(last_saved_, last_model_path_.parent_path(), failed);
+  if (!failed) fs::create_symlink(target, temporary, failed);
   if (!failed) fs::rename(temporary, last_model_path_, failed);
   if (failed) fs::remove(temporary, missing);
   return !failed;
@@ -442,7 +446,7 @@ void ModelCheckpoint::save_file(Trainer& trainer, const fs::path& path) {
   const int64_t step_before = std::exchange(last_global_step_saved_, trainer.global_step());
   try {
     trainer.save_checkpoint(path, options_.save_weights_only);
-    leftovers_.erase(path.filename().string());
+    is_written(path);
   } catch (...) {
     last_saved_ = before;
     last_global_step_saved_ = step_before;
@@ -456,11 +460,31 @@ void ModelCheckpoint::tell_loggers(const Trainer& trainer) const {
   for (const auto& logger : trainer.loggers()) logger->after_save_checkpoint(*this);
 }
 
+void ModelCheckpoint::is_written(const fs::path& path) {
+  leftovers_.erase(path.filename().string());
+  named_.erase(place_of(path));
+}
+
+// A checkpoint may name any file: of those that this run has not written, checkpoints may go.
+bool ModelCheckpoint::may_go(const fs::path& path) {
+  const auto named = named_.find(place_of(path));
+  std::error_code failed;
+  if (named == named_.end() || !fs::exists(path, failed)) return true;
+  if (std::exchange(named->second, true)) return false;
+  if (is_checkpoint_file(path)) {
+    named_.erase(named);
+    return true;
+  }
+  warn(fmt::format("{}, which the checkpoint names as its own, is no checkpoint of a run; it stays",
+                   path.string()));
+  return false;
+}
+
 void ModelCheckpoint::remove(const Trainer& trainer, const fs::path& previous,
-                             const fs::path& current) const {
+                             const fs::path& current) {
   const fs::path file = place_of(previous);
   if (!is_inside(file, dirpath_) || file == place_of(current) || file == ckpt_path_) return;
-  if (!trainer.strategy().is_global_zero()) return;
+  if (!trainer.strategy().is_global_zero() || !may_go(file)) return;
   std::error_code failed;
   fs::remove(file, failed);
   if (failed) warn(fmt::format("{} could not be removed: {}", file.string(), failed.message()));
@@ -514,26 +538,37 @@ bool ModelCheckpoint::has_moved_from(const fs::path& saved) const {
 }
 
 void ModelCheckpoint::load_state_dict(const course::Dict& state) {
-  const auto number = [](const course::Value& value) -> std::optional<double> {
-    if (value.is_none()) return std::nullopt;
-    return value.is<torch::Tensor>() ? value.as_tensor().item<double>() : value.as_double();
+  const auto score = [&](const char* key) -> std::optional<double> {
+    if (state.at(key).is_none()) return std::nullopt;
+    return course::number(state, key, course::kAnyScore);
   };
-  const fs::path saved = state.at("dirpath").as_string();
+  named_.clear();
+  const auto path_in = [&](const course::Value& value, const std::string& name) {
+    const std::string& text = course::text(value, name);
+    if (text.find('\0') != std::string::npos) throw Error(name + " is no path of a file");
+    if (!text.empty()) named_[place_of(text)] = false;
+    return fs::path(text);
+  };
+  const auto path_at = [&](const char* key) { return path_in(state.at(key), key); };
+  const fs::path saved = path_at("dirpath");
   const bool moved = !is_same_folder(saved, dirpath_) && has_moved_from(saved);
   same_folder_ = moved || is_same_folder(saved, dirpath_);
   // Where a file lies now; "": it did not come along.
-  const auto now = [&](const course::Value& value) {
-    const fs::path path = value.as_string();
+  const auto now = [&](const fs::path& path) {
     if (!moved || !is_inside(path, saved)) return path;
     const fs::path here = dirpath_ / path.lexically_relative(saved);
-    return fs::exists(here) ? here : fs::path();
+    named_[place_of(here)] = false;
+    std::error_code failed;
+    return fs::exists(here, failed) ? here : fs::path();
   };
   best_k_models_.clear();
-  for (const auto& [path, value] : state.at("best_k_models").as_dict()) {
-    const fs::path here = now(path);
-    if (!here.empty()) best_k_models_.emplace_back(here, number(value).value_or(0));
+  const course::Dict& best_k = course::dict(state, "best_k_models");
+  for (const auto& [key, value] : best_k) {
+    const fs::path here = now(path_in(key, "a key of best_k_models"));
+    const double number = course::number(value, "a score of best_k_models", course::kAnyScore);
+    if (!here.empty()) best_k_models_.emplace_back(here, number);
   }
-  if (moved && best_k_models_.empty() && state.at("best_k_models").as_dict().size() > 0) {
+  if (moved && best_k_models_.empty() && best_k.size() > 0) {
     same_folder_ = false;  // the checkpoint alone was copied
   }
   if (!same_folder_) {
@@ -541,24 +576,24 @@ void ModelCheckpoint::load_state_dict(const course::Dict& state) {
         "the checkpoint was kept in {}, and this run keeps its own in {}; of the former only "
         "best_model_path is taken over",
         saved.string(), dirpath_.string()));
-    best_model_path_ = state.at("best_model_path").as_string();
+    best_model_path_ = path_at("best_model_path");
     best_k_models_.clear();
     return;
   }
-  best_model_path_ = now(state.at("best_model_path"));
-  best_model_score_ = number(state.at("best_model_score"));
-  current_score_ = number(state.at("current_score"));
-  kth_best_model_path_ = now(state.at("kth_best_model_path"));
-  kth_value_ = number(state.at("kth_value")).value_or(kth_value_);
-  last_model_path_ = now(state.at("last_model_path"));
-  if (const course::Value* step = state.find("last_global_step_saved")) {
-    last_global_step_saved_ = step->as_int();
-    last_saved_ = now(state.at("last_saved"));
+  best_model_path_ = now(path_at("best_model_path"));
+  best_model_score_ = score("best_model_score");
+  current_score_ = score("current_score");
+  kth_best_model_path_ = now(path_at("kth_best_model_path"));
+  kth_value_ = score("kth_value").value_or(kth_value_);
+  last_model_path_ = now(path_at("last_model_path"));
+  if (state.find("last_global_step_saved") != nullptr) {
+    last_global_step_saved_ = course::whole(state, "last_global_step_saved");
+    last_saved_ = now(path_at("last_saved"));
     last_step_of_last_ = last_global_step_saved_;
   }
-  if (const course::Value* step = state.find("last_step_of_last")) {
-    last_step_of_last_ = step->as_int();
-    deferred_ = state.at("deferred").as_bool();
+  if (state.find("last_step_of_last") != nullptr) {
+    last_step_of_last_ = course::whole(state, "last_step_of_last");
+    deferred_ = course::flag(state, "deferred");
   }
   keep_at_most_k();
 }

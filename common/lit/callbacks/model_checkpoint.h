@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -48,7 +49,8 @@ struct ModelCheckpointOptions {
 
 /// The Trainer has one by default (enable_checkpointing). Several can be given, if they differ in
 /// monitor, mode or when they save. A file that is no longer among the best is deleted when the one
-/// in its place is complete; never one outside of dirpath, nor the one that the run goes on from.
+/// in its place is complete; never one outside of dirpath, nor the one that the run goes on from,
+/// nor a file of another kind that a checkpoint names.
 class ModelCheckpoint : public Callback {
  public:
   using Options = ModelCheckpointOptions;
@@ -122,12 +124,14 @@ class ModelCheckpoint : public Callback {
   bool link_last() const;
   void save_file(Trainer& trainer, const std::filesystem::path& path);
   void tell_loggers(const Trainer& trainer) const;
+  void is_written(const std::filesystem::path& path);
+  bool may_go(const std::filesystem::path& path);
   void remove(const Trainer& trainer, const std::filesystem::path& previous,
-              const std::filesystem::path& current) const;
+              const std::filesystem::path& current);
   bool has_moved_from(const std::filesystem::path& saved) const;
   void find_leftovers(const Trainer& trainer);
   std::filesystem::path free_name(const Metrics& metrics, const std::string& filename,
-                                  const std::filesystem::path& replaced) const;
+                                  const std::filesystem::path& replaced);
   const std::pair<std::filesystem::path, double>* extreme(bool best) const;
 
   Options options_;
@@ -150,6 +154,8 @@ class ModelCheckpoint : public Callback {
   std::filesystem::path ckpt_path_;  // without links
   bool same_folder_ = false;         // is dirpath the folder that the checkpoint lists?
   std::set<std::string> leftovers_;  // names that may be used again
+  // Files that the checkpoint names, and this run has not written; was there a look at them?
+  std::map<std::filesystem::path, bool> named_;
 };
 
 }  // namespace lit

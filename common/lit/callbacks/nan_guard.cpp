@@ -10,6 +10,7 @@
 #include "lit/core/messages.h"
 #include "lit/error.h"
 #include "lit/trainer/trainer.h"
+#include "serialize/checked.h"
 
 namespace lit {
 namespace {
@@ -103,8 +104,8 @@ void NaNGuard::on_before_optimizer_step(Trainer& trainer, LightningModule& modul
 }
 
 void NaNGuard::load_state_dict(const course::Dict& state) {
-  skipped_ = state.at("skipped").as_int();
-  in_a_row_ = state.at("in_a_row").as_int();
+  skipped_ = course::whole(state, "skipped");
+  in_a_row_ = course::whole(state, "in_a_row");
 }
 
 }  // namespace lit

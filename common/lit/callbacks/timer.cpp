@@ -9,6 +9,7 @@
 #include "lit/core/messages.h"
 #include "lit/error.h"
 #include "lit/trainer/trainer.h"
+#include "serialize/checked.h"
 
 namespace lit {
 namespace {
@@ -111,8 +112,8 @@ course::Dict Timer::state_dict() const {
 }
 
 void Timer::load_state_dict(const course::Dict& state) {
-  const course::Dict& elapsed = state.at("time_elapsed").as_dict();
-  watch("train") = {.before = elapsed.at("train").as_double(), .start = -1};
+  const course::Dict& elapsed = course::dict(state, "time_elapsed");
+  watch("train") = {.before = course::number(elapsed, "train", course::kSeconds), .start = -1};
 }
 
 }  // namespace lit

@@ -9,6 +9,7 @@
 #include "lit/core/messages.h"
 #include "lit/error.h"
 #include "lit/trainer/trainer.h"
+#include "serialize/checked.h"
 #include "serialize/parameters.h"
 #include "serialize/state_dict.h"
 
@@ -143,24 +144,26 @@ void WeightAveraging::on_save_checkpoint(Trainer&, LightningModule& module,
 void WeightAveraging::on_load_checkpoint(Trainer& trainer, LightningModule& module,
                                          const course::Dict& checkpoint) {
   if (trainer.state().fn != TrainerState::Fn::fit) return;  // whoever evaluates wants the averages
-  const course::Value* state = checkpoint.find("averaging_state");
-  n_averaged_ = state == nullptr ? 0 : state->as_dict().at("n_averaged").as_int();
+  const bool averaged = checkpoint.find("averaging_state") != nullptr;
+  n_averaged_ =
+      averaged ? course::whole(course::dict(checkpoint, "averaging_state"), "n_averaged") : 0;
   averages_.clear();
   if (n_averaged_ == 0) {
-    if (state == nullptr) {
-      warn("the checkpoint has no averages of weights; they begin with those in it");
-    }
+    if (!averaged) warn("the checkpoint has no averages of weights; they begin with those in it");
     return;
   }
-  for (const auto& names : names_of(module)) {
-    averages_.push_back(checkpoint.at("state_dict")
-                            .as_dict()
-                            .at(names.front())
-                            .as_tensor()
-                            .to(options_.device.value_or(trainer.strategy().root_device()))
-                            .clone());
+  const course::Dict& state = course::dict(checkpoint, "state_dict");
+  const std::vector<torch::Tensor> weights = weights_of(module);
+  const auto names = names_of(module);
+  for (size_t i = 0; i < names.size(); ++i) {
+    const torch::Tensor& weight = weights[i];
+    averages_.push_back(
+        course::tensor(state, names[i].front(), weight.sizes(), weight.scalar_type())
+            .to(options_.device.value_or(trainer.strategy().root_device()))
+            .clone());
   }
-  course::load_state_dict(module, checkpoint.at("current_model_state").as_dict());
+  const course::Dict& current = course::dict(checkpoint, "current_model_state");
+  course::within("current_model_state", [&] { course::load_state_dict(module, current); });
 }
 
 EMAWeightAveraging::EMAWeightAveraging(Options options)

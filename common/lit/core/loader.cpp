@@ -1,6 +1,8 @@
 // Where batches come from: the in-memory loader's adapter.
 #include "lit/core/loader.h"
 
+#include "serialize/checked.h"
+
 namespace lit {
 namespace {
 
@@ -37,7 +39,7 @@ class InMemory : public Loader {
   void load_state_dict(const course::Dict& state) override {
     detail::check_position(state, loader_.options().batch_size, loader_.samples(),
                            loader_.batches());
-    begin(state.at("epoch").as_int(), state.at("position").as_int());
+    begin(course::whole(state, "epoch"), course::whole(state, "position"));
     resumed_ = true;
   }
 
@@ -60,10 +62,10 @@ class InMemory : public Loader {
 
 void detail::check_position(const course::Dict& state, int64_t batch_size,
                             std::optional<int64_t> samples, std::optional<int64_t> batches) {
-  const int64_t position = state.at("position").as_int();
+  const int64_t position = course::whole(state, "position");
   const auto before = [&](const char* name) -> std::optional<int64_t> {
-    const course::Value* found = state.find(name);  // version 0.1 kept the position alone
-    return found == nullptr ? std::nullopt : std::optional(found->as_int());
+    if (state.find(name) == nullptr) return std::nullopt;  // version 0.1 kept the position alone
+    return course::whole(state, name);
   };
   const std::string written =
       "it was written in the middle of an epoch, after " + std::to_string(position) + " batches";

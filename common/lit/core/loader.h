@@ -19,7 +19,9 @@
 #include "data/in_memory_loader.h"
 #include "lit/core/batch.h"
 #include "lit/core/random_state.h"
+#include "serialize/checked.h"
 #include "serialize/value.h"
+#include "terminal/interrupt.h"
 
 namespace lit {
 
@@ -171,9 +173,10 @@ class TorchLoader : public Loader {
   void load_state_dict(const course::Dict& state) override {
     check_position(state, batch_size(), std::nullopt, batches_);
     const torch::Tensor now = generator_state(torch::kCPU);
-    set_generator_state(torch::kCPU, state.at("generator").as_tensor());
+    set_generator_state(torch::kCPU, checked_generator_state(state, "generator", torch::kCPU));
     begin_epoch(0);
-    for (int64_t skip = state.at("position").as_int(); skip > 0; --skip) {
+    for (int64_t skip = course::whole(state, "position"); skip > 0; --skip) {
+      course::throw_if_interrupted();
       if (!next()) {
         throw Error("a loader was to go on behind batch " + std::to_string(position_ + skip) +
                     ", but has only " + std::to_string(position_) + "; are its data the same?");

@@ -10,6 +10,7 @@
 
 #include "lit/core/messages.h"
 #include "lit/metrics/metric.h"
+#include "serialize/checked.h"
 
 namespace lit {
 namespace {
@@ -213,10 +214,13 @@ course::Value state_of(const LogValue& value) {
   return course::Dict{{"value", value.value()}, {"single", value.single()}};
 }
 
-LogValue log_value(const course::Value& state) {
-  const double number = state.as_dict().at("value").as_double();
-  return state.as_dict().at("single").as_bool() ? LogValue(static_cast<float>(number))
-                                                : LogValue(number);
+// A loss may have been NaN or infinite.
+LogValue log_value(const course::Value& value, const std::string& name) {
+  const course::Dict& state = course::dict(value, name);
+  return course::within(name, [&] {
+    const double number = course::number(state, "value", course::kAnyNumber);
+    return course::flag(state, "single") ? LogValue(static_cast<float>(number)) : LogValue(number);
+  });
 }
 
 }  // namespace
@@ -229,7 +233,10 @@ course::Dict state_of(const Metrics& metrics) {
 
 Metrics metrics_of(const course::Dict& state) {
   Metrics metrics;
-  for (const auto& [name, value] : state) metrics.emplace(name.as_string(), log_value(value));
+  for (const auto& [key, value] : state) {
+    const std::string& name = course::text(key, "the name of a metric");
+    metrics.emplace(name, log_value(value, name));
+  }
   return metrics;
 }
 
@@ -260,37 +267,42 @@ course::Dict Results::state_dict(const std::map<const Metric*, std::string>& nam
 
 void Results::load_state_dict(const course::Dict& state,
                               const std::map<std::string, std::shared_ptr<Metric>>& metrics) {
-  entries_.clear();
-  for (const course::Value& value : state.at("entries").as_list()) {
-    const course::Dict& one = value.as_dict();
-    const course::Value& batch_size = one.at("batch_size");
-    const int64_t reduce = one.at("reduce_fx").as_int();
-    if (reduce < 0 || reduce > static_cast<int64_t>(Reduce::max)) {
-      throw Error("the checkpoint has a logged value with a reduction that is none");
-    }
-    const LogOptions options{
-        .prog_bar = one.at("prog_bar").as_bool(),
-        .logger = one.at("logger").as_bool(),
-        .on_step = one.at("on_step").as_bool(),
-        .on_epoch = one.at("on_epoch").as_bool(),
-        .reduce_fx = static_cast<Reduce>(reduce),
-        .add_dataloader_idx = one.at("add_dataloader_idx").as_bool(),
-        .batch_size = batch_size.is_none() ? std::nullopt : std::optional(batch_size.as_int())};
-    Entry entry = made(hook_of(one.at("hook").as_string()), one.at("name").as_string(),
-                       one.at("loader").as_int(), one.at("source").as_int(), options);
-    entry.last = log_value(one.at("last"));
-    entry.sum = log_value(one.at("sum"));
-    entry.weight = one.at("weight").as_int();
-    if (const course::Value* name = one.find("metric")) {
-      const auto found = metrics.find(name->as_string());
+  using course::flag, course::text, course::whole;
+  const auto read = [&](const course::Dict& one) {
+    std::optional<int64_t> batch_size;
+    if (!one.at("batch_size").is_none()) batch_size = whole(one, "batch_size");
+    const LogOptions options{.prog_bar = flag(one, "prog_bar"),
+                             .logger = flag(one, "logger"),
+                             .on_step = flag(one, "on_step"),
+                             .on_epoch = flag(one, "on_epoch"),
+                             .reduce_fx = static_cast<Reduce>(
+                                 whole(one, "reduce_fx", 0, static_cast<int64_t>(Reduce::max))),
+                             .add_dataloader_idx = flag(one, "add_dataloader_idx"),
+                             .batch_size = batch_size};
+    const Hook hook = hook_of(text(one, "hook"));
+    if (hook == Hook::none) throw Error("hook is " + text(one, "hook") + ", which is none");
+    Entry entry =
+        made(hook, text(one, "name"), whole(one, "loader", -1), whole(one, "source", -1), options);
+    entry.last = log_value(one.at("last"), "last");
+    entry.sum = log_value(one.at("sum"), "sum");
+    entry.weight = whole(one, "weight", -1);
+    if (one.find("metric") != nullptr) {
+      const auto found = metrics.find(text(one, "metric"));
       if (found == metrics.end()) {
-        throw Error("the checkpoint has logged the metric " + name->as_string() +
+        throw Error("the checkpoint has logged the metric " + text(one, "metric") +
                     ", which the module does not have");
       }
       entry.metric = found->second;
     }
-    entries_.push_back(std::move(entry));
+    return entry;
+  };
+  std::vector<Entry> entries;
+  for (const course::Value& value : course::list(state, "entries")) {
+    const std::string name = "entries[" + std::to_string(entries.size()) + "]";
+    const course::Dict& one = course::dict(value, name);
+    entries.push_back(course::within(name, [&] { return read(one); }));
   }
+  entries_ = std::move(entries);
 }
 
 }  // namespace lit

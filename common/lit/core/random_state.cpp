@@ -1,9 +1,14 @@
 // libtorch's random streams: where they stand, and kept over something that shall leave no trace.
 #include "lit/core/random_state.h"
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
 
 #include <mutex>
+#include <string>
+
+#include "lit/error.h"
+#include "serialize/checked.h"
 
 namespace lit {
 
@@ -17,6 +22,30 @@ void set_generator_state(torch::Device device, const torch::Tensor& state) {
   at::Generator generator = at::globalContext().defaultGenerator(device);
   const std::lock_guard<std::mutex> lock(generator.mutex());
   generator.set_state(state);
+}
+
+torch::Tensor checked_generator_state(const course::Dict& from, const std::string& key,
+                                      torch::Device device) {
+  const course::Value& value = from.at(key);
+  const auto refuse = [&] {
+    course::refuse_value(value, key, "the state of a random generator on " + device.str());
+  };
+  if (!value.is<torch::Tensor>()) refuse();
+  at::Generator generator = at::globalContext().defaultGenerator(device);
+  at::Generator trial;
+  try {
+    const std::lock_guard<std::mutex> lock(generator.mutex());
+    trial = generator.clone();
+    trial.set_state(value.as_tensor());
+  } catch (const c10::Error&) {
+    refuse();
+  }
+  if (!device.is_cpu()) return value.as_tensor();
+  // libtorch checks each of the two, but not that the numbers that are left are there.
+  const auto engine = trial.get<at::CPUGeneratorImpl>()->engine().data();
+  const auto left = static_cast<int64_t>(engine.left_), next = static_cast<int64_t>(engine.next_);
+  if (left - 1 + next > at::MERSENNE_STATE_N) refuse();
+  return value.as_tensor();
 }
 
 KeepRandomState::KeepRandomState(torch::Device device)

@@ -9,6 +9,7 @@
 
 #include "lit/core/messages.h"
 #include "lit/loops/fetcher.h"
+#include "serialize/checked.h"
 #include "terminal/interrupt.h"
 
 namespace lit {
@@ -213,7 +214,9 @@ course::Dict EvaluationLoop::state_dict() const {
 
 void EvaluationLoop::load_state_dict(const course::Dict& state) {
   seen_.clear();
-  for (const course::Value& batches : state.at("seen").as_list()) seen_.push_back(batches.as_int());
+  for (const course::Value& batches : course::list(state, "seen")) {
+    seen_.push_back(course::whole(batches, fmt::format("seen[{}]", seen_.size())));
+  }
 }
 
 }  // namespace lit

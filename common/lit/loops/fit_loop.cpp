@@ -15,6 +15,8 @@
 #include "lit/error.h"
 #include "lit/loops/evaluation_loop.h"
 #include "lit/metrics/metric.h"
+#include "lit/trainer/checkpoint_connector.h"
+#include "serialize/checked.h"
 #include "terminal/interrupt.h"
 
 namespace lit {
@@ -580,47 +582,79 @@ course::Dict FitLoop::state_dict() {
 
 // A checkpoint of Lightning's has its four counters; what it does not have begins anew.
 void FitLoop::load_state_dict(const course::Dict& state) {
-  const course::Dict& epochs = state.at("epoch_progress").as_dict().at("current").as_dict();
-  const course::Dict& batch_progress = state.at("epoch_loop.batch_progress").as_dict();
+  using course::dict, course::flag, course::whole;
+  const course::Dict& epochs = dict(dict(state, "epoch_progress"), "current");
+  const course::Dict& progress = dict(state, "epoch_loop.batch_progress");
   trainer_.batches_that_stepped_ =
-      state.at("epoch_loop.state_dict").as_dict().at("_batches_that_stepped").as_int();
-  const int64_t completed = epochs.at("completed").as_int();
+      whole(dict(state, "epoch_loop.state_dict"), "_batches_that_stepped");
+  const int64_t completed = whole(epochs, "completed");
   trainer_.current_epoch_ = completed;
-  if (const course::Value* lit = state.find("lit")) {
-    const course::Dict& own = lit->as_dict();
-    resume_ = place_of(own.at("place").as_string());
-    batches_done_ = own.at("batches_done").as_int();
-    total_batch_idx_ = own.at("total_batch_idx").as_int();
-    trainer_.is_last_batch_ = own.at("is_last_batch").as_bool();
-    told_of_minimum_ = own.at("told_of_minimum").as_bool();
-    validation_.load_state_dict(own.at("validation_batches").as_dict());
-    trainer_.callback_metrics_ = metrics_of(own.at("callback_metrics").as_dict());
-    trainer_.logged_metrics_ = metrics_of(own.at("logged_metrics").as_dict());
-    trainer_.progress_bar_metrics_ = metrics_of(own.at("progress_bar_metrics").as_dict());
-    const auto metrics = metrics_by_name(trainer_.module());
-    for (const auto& [name, saved] : own.at("metrics").as_dict()) {
-      const auto found = metrics.find(name.as_string());
-      if (found == metrics.end()) {
-        throw Error("the checkpoint has the metric " + name.as_string() +
-                    ", which the module does not have");
-      }
-      found->second->load_state_dict(saved.as_dict());
-    }
-    results.load_state_dict(own.at("results").as_dict(), metrics);
-    saved_ = own;
+  if (state.find("lit") != nullptr) {
+    load_own(dict(state, "lit"));
   } else {
-    const course::Dict& batches = batch_progress.at("current").as_dict();
     trainer_.is_last_batch_ = false;
-    total_batch_idx_ = batch_progress.at("total").as_dict().at("processed").as_int() - 1;
-    batches_done_ = batches.at("processed").as_int();
-    const bool ended = epochs.at("processed").as_int() > completed;
-    if (ended || batch_progress.at("is_last_batch").as_bool()) {
+    total_batch_idx_ = whole(dict(progress, "total"), "processed") - 1;
+    batches_done_ = whole(dict(progress, "current"), "processed");
+    const bool ended = whole(epochs, "processed") > completed;
+    if (ended || flag(progress, "is_last_batch")) {
       trainer_.current_epoch_ = completed + 1;
       batches_done_ = 0;
     }
     if (batches_done_ > 0) resume_ = Place::batch_start;
   }
   if (resume_ == Place::epoch_start) resume_.reset();
+}
+
+// All of it is looked at here, before the run writes anything; the loader's place is its own
+// affair.
+void FitLoop::load_own(const course::Dict& own) {
+  using course::dict, course::flag, course::whole;
+  resume_ = place_of(course::text(own, "place"));
+  const bool after_a_batch = resume_ == Place::batch_end || resume_ == Place::validated;
+  batches_done_ = whole(own, "batches_done", after_a_batch ? 1 : 0);
+  total_batch_idx_ = whole(own, "total_batch_idx", -1);
+  trainer_.is_last_batch_ = flag(own, "is_last_batch");
+  told_of_minimum_ = flag(own, "told_of_minimum");
+  validation_.load_state_dict(dict(own, "validation_batches"));
+  const auto metrics_at = [&](const char* key) {
+    return course::within(key, [&] { return metrics_of(dict(own, key)); });
+  };
+  trainer_.callback_metrics_ = metrics_at("callback_metrics");
+  trainer_.logged_metrics_ = metrics_at("logged_metrics");
+  trainer_.progress_bar_metrics_ = metrics_at("progress_bar_metrics");
+  const auto metrics = metrics_by_name(trainer_.module());
+  for (const auto& [key, saved] : dict(own, "metrics")) {
+    const std::string& name = course::text(key, "a key of metrics");
+    const auto found = metrics.find(name);
+    if (found == metrics.end()) {
+      throw Error("the checkpoint has the metric " + name + ", which the module does not have");
+    }
+    const std::string at = "metrics." + name;
+    const course::Dict& one = dict(saved, at);
+    course::within(at, [&] { found->second->load_state_dict(one); });
+  }
+  results.load_state_dict(dict(own, "results"), metrics);
+  if (own.find("loader") != nullptr) dict(own, "loader");
+  if (own.find("gradients") != nullptr) check_gradients(dict(own, "gradients"));
+  const course::Dict& random = dict(own, "random");
+  checked_generator_state(random, "cpu", torch::kCPU);
+  const torch::Device device = trainer_.strategy_->root_device();
+  if (random.find("device") != nullptr && !device.is_cpu()) {
+    checked_generator_state(random, "device", device);
+  }
+  saved_ = own;
+}
+
+void FitLoop::check_gradients(const course::Dict& gradients) const {
+  const auto parameters = trainer_.module().named_parameters();
+  for (const auto& [key, gradient] : gradients) {
+    const std::string& name = course::text(key, "a key of gradients");
+    const torch::Tensor* parameter = parameters.find(name);
+    if (parameter == nullptr) {
+      throw Error("the checkpoint has a gradient of " + name + ", which the module does not have");
+    }
+    course::tensor(gradient, "gradients." + name, parameter->sizes(), parameter->scalar_type());
+  }
 }
 
 // With the train loader at hand, and after on_train_start: what that draws at random was drawn
@@ -649,17 +683,30 @@ void FitLoop::resume_epoch(Place from) {
 
 void FitLoop::resume_loader() {
   const course::Value* position = saved_ ? saved_->find("loader") : nullptr;
-  try {
-    if (position != nullptr) loader_->load_state_dict(position->as_dict());
-    loader_->begin_epoch(trainer_.current_epoch_);
-    if (position == nullptr) {  // Lightning's: its batches are passed over
-      for (int64_t i = 0; i < batches_done_; ++i) loader_->next();
+  go_on_with(trainer_.ckpt_path(), [&] {
+    if (position != nullptr) {
+      course::within("loader", [&] { loader_->load_state_dict(position->as_dict()); });
     }
-  } catch (const course::Error& error) {
-    throw Error(
-        fmt::format("{} cannot be gone on with: {}", trainer_.ckpt_path().string(), error.what()));
-  }
+    loader_->begin_epoch(trainer_.current_epoch_);
+    if (position == nullptr) pass_over_batches();
+  });
   fetcher_.begin(batches_done_);
+}
+
+// Lightning does not keep the loader's place.
+void FitLoop::pass_over_batches() {
+  const auto refuse = [&](int64_t there) {
+    throw Error(fmt::format(
+        "it was written in the middle of an epoch, after {} batches, but the loader has only {}; "
+        "give it the same batch size and data, or resume from a checkpoint of an epoch's end",
+        batches_done_, there));
+  };
+  const std::optional<int64_t> batches = loader_->batches();
+  if (batches && *batches < batches_done_) refuse(*batches);
+  for (int64_t i = 0; i < batches_done_; ++i) {
+    course::throw_if_interrupted();
+    if (!loader_->next()) refuse(i);
+  }
 }
 
 void FitLoop::restore_random_streams() {

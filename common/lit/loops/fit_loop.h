@@ -55,6 +55,8 @@ class FitLoop {
   };
   static const char* name_of(Place place);
   static Place place_of(const std::string& name);
+  void load_own(const course::Dict& own);
+  void check_gradients(const course::Dict& gradients) const;
   // Each is a part of run(), in the order in which they are there.
   void sanity_check();
   void warn_of_modes() const;
@@ -63,6 +65,7 @@ class FitLoop {
   void begin_epoch();
   void resume_epoch(Place from);
   void resume_loader();
+  void pass_over_batches();
   void finish_batch(bool validated);
   void restore_random_streams();
   bool epoch_is_over();

@@ -303,6 +303,18 @@ void AUROC::update_state(const Batch& inputs) {
   list_state("target").push_back(target.to(torch::kInt64).clone());
 }
 
+void AUROC::check_states() {
+  const torch::Tensor preds = concatenated("preds"), target = concatenated("target");
+  if (list_state("preds").empty() && list_state("target").empty()) return;
+  std::vector<int64_t> wanted = target.sizes().vec();
+  if (options_.task != "binary") wanted.push_back(options_.num_classes);
+  if (target.dim() == 1 && preds.sizes() == torch::IntArrayRef(wanted) &&
+      preds.is_floating_point() && target.scalar_type() == torch::kInt64) {
+    return;
+  }
+  refuse_shapes("AUROC", preds, target, "scores of as many samples as there are labels");
+}
+
 torch::Tensor AUROC::compute_state() {
   torch::Tensor preds = concatenated("preds"), target = concatenated("target");
   if (options_.ignore_index && target.numel() > 0) {

@@ -143,6 +143,7 @@ class AUROC : public Metric {
   std::optional<bool> higher_is_better() const override { return true; }
 
  protected:
+  void check_states() override;
   void update_state(const Batch& inputs) override;
   torch::Tensor compute_state() override;
 

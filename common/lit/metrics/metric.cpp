@@ -9,6 +9,7 @@
 #include "lit/core/messages.h"
 #include "lit/core/names.h"
 #include "lit/error.h"
+#include "serialize/checked.h"
 
 namespace lit {
 namespace {
@@ -44,6 +45,16 @@ torch::Tensor reduced(StateReduce reduce, const torch::Tensor& a, int64_t weight
       break;
   }
   throw Error("a state without a reduction cannot be merged with another");
+}
+
+// A state in a checkpoint, which is like one of here. Metal's were kept in less than float64.
+torch::Tensor restored(const course::Value& value, const std::string& name,
+                       torch::IntArrayRef sizes, const torch::Tensor& like, torch::Device device) {
+  const bool other_device = value.is<torch::Tensor>() && value.as_tensor().is_floating_point() &&
+                            like.is_floating_point();
+  const torch::Dtype dtype = other_device ? value.as_tensor().scalar_type() : like.scalar_type();
+  const torch::Tensor tensor = course::tensor(value, name, sizes, dtype).to(like.scalar_type());
+  return moved(tensor, device).clone();
 }
 
 }  // namespace
@@ -220,18 +231,32 @@ void Metric::load_state_dict(const course::Dict& state) {
   const Plain plain;
   States loaded = states_;
   for (auto& [name, one] : loaded) {
-    const course::Value& value = state.at(name);
     if (one.initial.defined()) {
-      one.value = moved(value.as_tensor(), device_).clone();
-    } else {
-      one.list.clear();
-      for (const course::Value& each : value.as_list()) {
-        one.list.push_back(moved(each.as_tensor(), device_).clone());
-      }
+      const torch::Tensor& initial = one.initial;
+      one.value = restored(state.at(name), name, initial.sizes(), initial, device_);
+      continue;
+    }
+    one.list.clear();
+    for (const course::Value& each : course::list(state, name)) {
+      const std::string at = fmt::format("{}[{}]", name, one.list.size());
+      // They are put one behind the other.
+      const bool has_rows = each.is<torch::Tensor>() && each.as_tensor().dim() > 0;
+      if (!has_rows) course::refuse_value(each, at, "a tensor with a first dimension");
+      const torch::Tensor& like = one.list.empty() ? each.as_tensor() : one.list.front();
+      std::vector<int64_t> sizes = like.sizes().vec();
+      sizes[0] = each.as_tensor().size(0);
+      one.list.push_back(restored(each, at, sizes, like, device_));
     }
   }
-  update_count_ = state.at("update_count").as_int();
-  states_ = std::move(loaded);
+  const int64_t update_count = course::whole(state, "update_count");
+  std::swap(states_, loaded);
+  try {
+    check_states();
+  } catch (...) {
+    states_ = std::move(loaded);
+    throw;
+  }
+  update_count_ = update_count;
   computed_ = last_value_ = torch::Tensor();
 }
 

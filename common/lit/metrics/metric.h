@@ -85,7 +85,7 @@ class Metric : public torch::nn::Module {
 
   /// The states, and how many batches are in them: for a checkpoint in the middle of an epoch.
   course::Dict state_dict() const;
-  /// @throws Error if the names are others
+  /// @throws Error if the names are others, or the shapes or dtypes; then nothing has changed
   void load_state_dict(const course::Dict& state);
 
   void to(torch::Device device, torch::Dtype dtype, bool non_blocking = false) override;
@@ -93,7 +93,8 @@ class Metric : public torch::nn::Module {
   void to(torch::Device device, bool non_blocking = false) override;
 
  protected:
-  /// Names a state; it starts as `initial`, and is that again after a reset.
+  /// Names a state; it starts as `initial`, and is that again after a reset. It keeps this shape
+  /// and this dtype: a checkpoint with others is refused.
   void add_state(const std::string& name, torch::Tensor initial, StateReduce reduce);
   /// Names a state that is a list, empty at first, and all inputs in the end.
   void add_list_state(const std::string& name, StateReduce reduce = StateReduce::cat);
@@ -107,6 +108,9 @@ class Metric : public torch::nn::Module {
   virtual void update_state(const Batch& inputs) = 0;
   /// The value that follows from the states.
   virtual torch::Tensor compute_state() = 0;
+  /// Called when the states of a checkpoint are in place, each of which fits by itself.
+  /// @throws Error if they do not fit each other
+  virtual void check_states() {}
   /// Does counting a batch need all batches before it? Then forward() counts each batch twice: once
   /// into all, once for itself. Else the states of the batch are merged into those before.
   virtual bool full_state_update() const { return false; }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "lit/error.h"
+#include "serialize/checked.h"
 
 namespace lit {
 namespace {
@@ -91,14 +92,23 @@ course::Dict LRScheduler::state_dict() const {
 }
 
 void LRScheduler::load_state_dict(const course::Dict& state) {
-  const auto numbers = [](const course::Value& list) {
-    std::vector<double> values;
-    for (const course::Value& value : list.as_list()) values.push_back(value.as_double());
-    return values;
+  const auto rates = [&](const char* key, size_t least, size_t most) {
+    std::vector<double> found = course::numbers(state, key, course::kLearningRate);
+    if (found.size() < least || found.size() > most) {
+      throw Error(std::string(key) + " has " + std::to_string(found.size()) +
+                  " rates, but the scheduler " + std::to_string(least) +
+                  "; is it of the same parameter groups?");
+    }
+    return found;
   };
-  base_lrs_ = numbers(state.at("base_lrs"));
-  last_epoch_ = state.at("last_epoch").as_int();
-  last_lr_ = numbers(state.at("_last_lr"));
+  // Parameter groups may have come later: the rates that were set are theirs, too.
+  const size_t own = base_lrs_.size();
+  std::vector<double> base = rates("base_lrs", own, own);
+  std::vector<double> last =
+      rates("_last_lr", own, std::max(own, optimizer_->param_groups().size()));
+  last_epoch_ = course::whole(state, "last_epoch", -1);
+  base_lrs_ = std::move(base);
+  last_lr_ = std::move(last);
 }
 
 }  // namespace lit

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "lit/error.h"
+#include "serialize/checked.h"
 
 namespace lit {
 namespace {
@@ -161,9 +162,11 @@ course::Dict CosineAnnealingWarmRestarts::state_dict() const {
 }
 
 void CosineAnnealingWarmRestarts::load_state_dict(const course::Dict& state) {
+  const int64_t period = course::whole(state, "T_i", 1, course::kMostCounted / T_mult_);
+  const int64_t step = course::whole(state, "T_cur", 0, period - 1);
   LRScheduler::load_state_dict(state);
-  T_cur_ = state.at("T_cur").as_int();
-  T_i_ = state.at("T_i").as_int();
+  T_cur_ = step;
+  T_i_ = period;
 }
 
 OneCycleLR::OneCycleLR(std::shared_ptr<torch::optim::Optimizer> given, OneCycleLROptions options)
@@ -344,13 +347,17 @@ course::Dict SequentialLR::state_dict() const {
 }
 
 void SequentialLR::load_state_dict(const course::Dict& state) {
-  const course::List& states = state.at("_schedulers").as_list();
+  const course::List& states = course::list(state, "_schedulers");
   if (states.size() != schedulers_.size()) {
     throw Error(fmt::format("a SequentialLR of {} schedulers was given the state of {}",
                             schedulers_.size(), states.size()));
   }
   LRScheduler::load_state_dict(state);
-  for (size_t i = 0; i < states.size(); ++i) schedulers_[i]->load_state_dict(states[i].as_dict());
+  for (size_t i = 0; i < states.size(); ++i) {
+    const std::string name = fmt::format("_schedulers[{}]", i);
+    const course::Dict& one = course::dict(states[i], name);
+    course::within(name, [&] { schedulers_[i]->load_state_dict(one); });
+  }
 }
 
 // --- By a metric.
@@ -431,9 +438,9 @@ course::Dict ReduceLROnPlateau::state_dict() const {
 
 void ReduceLROnPlateau::load_state_dict(const course::Dict& state) {
   LRScheduler::load_state_dict(state);
-  best_ = state.at("best").as_double();
-  bad_epochs_ = state.at("num_bad_epochs").as_int();
-  cooldown_left_ = state.at("cooldown_counter").as_int();
+  best_ = course::number(state, "best", course::kAnyScore);
+  bad_epochs_ = course::whole(state, "num_bad_epochs");
+  cooldown_left_ = course::whole(state, "cooldown_counter");
 }
 
 }  // namespace lit

@@ -16,6 +16,7 @@
 #include "lit/error.h"
 #include "lit/loops/fit_loop.h"
 #include "lit/loops/hook_calls.h"
+#include "serialize/checked.h"
 #include "serialize/optimizer_state.h"
 #include "serialize/state_dict.h"
 #include "serialize/torch_file.h"
@@ -182,10 +183,13 @@ void CheckpointConnector::restore_modules_and_callbacks() {
     lightning.on_load_checkpoint(*checkpoint_);
   });
   try {
-    load_weights(module, checkpoint_->at("state_dict").as_dict(), module.strict_loading);
+    const course::Dict& weights = course::dict(*checkpoint_, "state_dict");
+    course::within("state_dict", [&] { load_weights(module, weights, module.strict_loading); });
     if (const auto& data = trainer_.datamodule()) {
-      if (const course::Value* state = checkpoint_->find(class_name(*data))) {
-        data->load_state_dict(state->as_dict());
+      const std::string key = class_name(*data);
+      if (checkpoint_->find(key) != nullptr) {
+        const course::Dict& state = course::dict(*checkpoint_, key);
+        course::within(key, [&] { data->load_state_dict(state); });
       }
     }
     restore_callbacks();
@@ -200,21 +204,22 @@ void CheckpointConnector::restore_modules_and_callbacks() {
 void CheckpointConnector::restore_callbacks() {
   trainer_.calls_->callbacks(Hook::on_load_checkpoint, &Callback::on_load_checkpoint,
                              std::as_const(*checkpoint_));
-  const course::Value* states = checkpoint_->find("callbacks");
-  if (states == nullptr) return;
+  if (checkpoint_->find("callbacks") == nullptr) return;
   const bool fits = trainer_.state().fn == TrainerState::Fn::fit;
   // In an evaluation after a fit, what monitors know of the training is newer than the checkpoint.
   const bool has_fitted = trainer_.global_step() > 0 || trainer_.current_epoch() > 0;
   std::string without;
-  for (const auto& [key, state] : states->as_dict()) {
+  for (const auto& [key, state] : course::dict(*checkpoint_, "callbacks")) {
+    const std::string& name = course::text(key, "a key of callbacks");
     bool found = false;
     for (const auto& callback : trainer_.callbacks()) {
-      if (callback->state_key() != key.as_string()) continue;
+      if (callback->state_key() != name) continue;
+      const course::Dict& one = course::dict(state, name);
       const bool knows_more = !fits && has_fitted && callback->is_monitor();
-      if (!knows_more) callback->load_state_dict(state.as_dict());
+      if (!knows_more) course::within(name, [&] { callback->load_state_dict(one); });
       found = true;
     }
-    if (!found) without += (without.empty() ? "" : ", ") + key.as_string();
+    if (!found) without += (without.empty() ? "" : ", ") + name;
   }
   if (!without.empty() && fits) {
     warn(fmt::format("the checkpoint has the states of callbacks that are not there now: {}",
@@ -283,10 +288,10 @@ void CheckpointConnector::restore_scheduler(LRScheduler& scheduler, const course
 
 void CheckpointConnector::restore_training_state() {
   if (!checkpoint_) return;
-  try {
-    const course::Value* optimizers = checkpoint_->find("optimizer_states");
-    const course::Value* schedulers = checkpoint_->find("lr_schedulers");
-    if (optimizers == nullptr || schedulers == nullptr) {
+  go_on_with(path_, [&] {
+    const bool whole = checkpoint_->find("optimizer_states") != nullptr &&
+                       checkpoint_->find("lr_schedulers") != nullptr;
+    if (!whole) {
       throw Error(
           "it contains only the model, without optimizer and schedulers, so that no run can go on "
           "with it; load its weights instead (load_from_checkpoint)");
@@ -296,24 +301,28 @@ void CheckpointConnector::restore_training_state() {
       throw Error(fmt::format("it has the states of {} {}, but configure_optimizers() returned {}",
                               there, what, here));
     };
-    same_number("optimizers", optimizers->as_list().size(), trainer_.optimizers().size());
-    same_number("schedulers", schedulers->as_list().size(), trainer_.lr_scheduler_configs().size());
-    trainer_.global_step_ = checkpoint_->at("global_step").as_int();
-    trainer_.fit_loop_->load_state_dict(
-        checkpoint_->at("loops").as_dict().at("fit_loop").as_dict());
-    for (size_t i = 0; i < trainer_.optimizers().size(); ++i) {
-      if (optimizers->as_list()[i].is_none()) {
+    const course::List& optimizers = course::list(*checkpoint_, "optimizer_states");
+    const course::List& schedulers = course::list(*checkpoint_, "lr_schedulers");
+    same_number("optimizers", optimizers.size(), trainer_.optimizers().size());
+    same_number("schedulers", schedulers.size(), trainer_.lr_scheduler_configs().size());
+    trainer_.global_step_ = course::whole(*checkpoint_, "global_step");
+    const course::Dict& loop = course::dict(course::dict(*checkpoint_, "loops"), "fit_loop");
+    trainer_.fit_loop_->load_state_dict(loop);
+    for (size_t i = 0; i < optimizers.size(); ++i) {
+      if (optimizers[i].is_none()) {
         throw Error("it was written without the optimizer's state, which could not be kept");
       }
-      restore_optimizer(*trainer_.optimizers()[i], optimizers->as_list()[i].as_dict());
+      const std::string name = fmt::format("optimizer_states[{}]", i);
+      const course::Dict& state = course::dict(optimizers[i], name);
+      course::within(name, [&] { restore_optimizer(*trainer_.optimizers()[i], state); });
     }
-    for (size_t i = 0; i < trainer_.lr_scheduler_configs().size(); ++i) {
-      restore_scheduler(*trainer_.lr_scheduler_configs()[i].scheduler,
-                        schedulers->as_list()[i].as_dict());
+    for (size_t i = 0; i < schedulers.size(); ++i) {
+      const std::string name = fmt::format("lr_schedulers[{}]", i);
+      const course::Dict& state = course::dict(schedulers[i], name);
+      LRScheduler& scheduler = *trainer_.lr_scheduler_configs()[i].scheduler;
+      course::within(name, [&] { restore_scheduler(scheduler, state); });
     }
-  } catch (const course::Error& error) {
-    throw Error(fmt::format("{} cannot be gone on with: {}", path_.string(), error.what()));
-  }
+  });
   if (trainer_.max_epochs() >= 0 && trainer_.current_epoch() > trainer_.max_epochs()) {
     throw Error(fmt::format(
         "the checkpoint is of a run that has completed {} epochs, but max_epochs is {}; set it "

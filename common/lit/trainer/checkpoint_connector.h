@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "lit/error.h"
 #include "lit/trainer/trainer.h"
 #include "serialize/value.h"
 
@@ -42,6 +43,17 @@ class CheckpointConnector {
   std::optional<course::Dict> checkpoint_;
   bool told_of_optimizer_ = false;
 };
+
+/// Runs what a run does to go on from a checkpoint: its errors name the file, if there is one.
+template <typename Action>
+void go_on_with(const std::filesystem::path& path, Action&& action) {
+  try {
+    action();
+  } catch (const course::Error& error) {
+    if (path.empty()) throw;
+    throw Error(path.string() + " cannot be gone on with: " + error.what());
+  }
+}
 
 /// Copies the weights in `state` into a module; see LightningModule::strict_loading.
 void load_weights(torch::nn::Module& module, const course::Dict& state, bool strict);
