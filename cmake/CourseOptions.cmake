@@ -26,6 +26,11 @@ endif()
 
 # -fPIC by hand: CMAKE_POSITION_INDEPENDENT_CODE would give programs -fPIE, which is a second set of options.
 add_compile_options(-fPIC)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ 12 may leave an empty part of a function among those that it takes for cold. It has the address of its neighbour, the
+  # unwinder finds its empty entry, and an exception that passes the neighbour ends the program.
+  add_compile_options(-fno-reorder-blocks-and-partition)
+endif()
 
 # Warnings go to the project's own targets only (CourseTargets.cmake), not to parts that are fetched.
 set(COURSE_WARNINGS -Wall -Wextra -Wpedantic)

@@ -34,7 +34,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int64_t kHuge = int64_t{1} << 62, kLargest = std::numeric_limits<int64_t>::max();
 
 // Where in the tree, what is put there (none: the key is taken out), and a part of the sentence.
-struct Row {
+struct Mutation {
   std::string path;
   std::optional<Value> bad;
   std::string says;
@@ -56,7 +56,7 @@ torch::Tensor generator_past_its_end() {
   return state;
 }
 
-std::vector<Row> rows() {
+std::vector<Mutation> mutations() {
   const std::string loop = "loops/fit_loop/", own = loop + "lit/";
   const std::string group = "optimizer_states/0/param_groups/0/",
                     state = "optimizer_states/0/state/0/";
@@ -285,7 +285,7 @@ class RestoredValues : public ::testing::Test {
 
 TEST_F(RestoredValues, WhatIsOutOfRangeIsOneSentenceAndNothingIsWritten) {
   const auto kept = files();
-  for (const Row& row : rows()) {
+  for (const Mutation& row : mutations()) {
     SCOPED_TRACE(row.path + " with " + row.says);
     const std::string error =
         error_of([&] { resume_with(row.path, [&](const Value&) { return row.bad; }); });

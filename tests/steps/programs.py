@@ -16,7 +16,7 @@ RUNS = tempfile.TemporaryDirectory(prefix="course-runs-")
 def canonical_environment() -> dict[str, str]:
     """One thread and fixed code paths, so that two runs of one machine agree to the last bit."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("COURSE_")}
-    environment.update(OMP_NUM_THREADS="1", ATEN_CPU_CAPABILITY="avx2", OPENBLAS_CORETYPE="Haswell",
+    environment.update(OMP_NUM_THREADS="1", ATEN_CPU_CAPABILITY="avx2", OPENBLAS_CORETYPE="Haswell", ONEDNN_MAX_CPU_ISA="AVX2",
                        COURSE_SEED="0", COURSE_DATA=str(SAMPLE), COURSE_RUNS=RUNS.name, COLUMNS="80", LC_ALL="C.UTF-8")
     return environment
 
