@@ -593,8 +593,8 @@ TEST_F(Kept, TheBarOfAnEpochThatResumes) {
                .max_epochs = 2,
                .limit_val_batches = 0});
     options.enable_progress_bar = true;
-    options.callbacks.push_back(std::make_shared<ProgressBar>(course::ProgressOutput{
-        &out, {.interactive = false, .width = 80}, [] { return 0.0; }}));
+    options.callbacks.push_back(std::make_shared<ProgressBar>(
+        course::ProgressOutput{&out, {.interactive = false, .width = 80}, [] { return 0.0; }}));
     Trainer trainer(options);
     module->before_step = [&](int64_t batch_idx) {
       if (end_at && trainer.current_epoch() == 0 && batch_idx == *end_at) throw Error("ended");
