@@ -16,8 +16,9 @@
 namespace course {
 namespace {
 
-constexpr int kDeepest = 100;                // levels of nesting
-constexpr int64_t kMostValues = 10'000'000;  // shared lists multiply for who walks through the tree
+constexpr int kDeepest = 100;  // levels of nesting
+constexpr uint64_t kMostValues =
+    10'000'000;  // shared lists multiply for who walks through the tree
 constexpr size_t kMostDimensions = 64;
 constexpr size_t kLongestName = 256;
 
@@ -115,6 +116,7 @@ class PickleReader::Machine {
 
   void push(const Node& node) {
     charge(40);
+    if (stack_.size() >= kMostValues) malformed("it has too many values");
     stack_.push_back(node);
   }
   void push_integer(int64_t value) {
@@ -551,7 +553,7 @@ class PickleReader::Machine {
 
   struct Extent {
     int levels = 0;
-    int64_t values = 1;
+    uint64_t values = 1;
   };
 
   // What is reached from a node, each list and dict looked at once.

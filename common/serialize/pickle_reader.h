@@ -54,7 +54,7 @@ struct PickleItems {
   std::vector<PickleNode> list;
   // Of what is reached from here, once that is known: levels of nesting, and how many values.
   int levels = 0;
-  int64_t values = 0;
+  uint64_t values = 0;
 };
 
 /// Some numbers of a storage.
