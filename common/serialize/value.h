@@ -4,6 +4,8 @@
 
 #include <torch/types.h>
 
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -27,11 +29,14 @@ using List = std::vector<Value>;
 class Value {
  public:
   Value() = default;  ///< None
-  Value(bool value) : data_(value) {}
+  /// Of a bool alone: a pointer would become one, too.
+  template <std::same_as<bool> T>
+  Value(T value) : data_(value) {}
   Value(int value) : data_(int64_t{value}) {}
   Value(int64_t value) : data_(value) {}
   Value(double value) : data_(value) {}
   Value(const char* value) : Value(std::string(value)) {}
+  Value(std::nullptr_t) = delete;
   Value(std::string value);
   Value(torch::Tensor value) : data_(std::move(value)) {}
   Value(List value);

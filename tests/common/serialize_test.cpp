@@ -50,6 +50,12 @@ bool same(const torch::Tensor& a, const torch::Tensor& b) {
 
 // ---- values
 
+// A pointer is no bool, as it would become without a word.
+static_assert(!std::is_constructible_v<Value, int*> &&
+              !std::is_constructible_v<Value, std::nullptr_t> &&
+              !std::is_constructible_v<Value, std::shared_ptr<int>>);
+static_assert(std::is_convertible_v<bool, Value> && std::is_convertible_v<const char*, Value>);
+
 TEST(SerializeValue, KnowsWhatItIs) {
   EXPECT_EQ(Value(3).as_int(), 3);
   EXPECT_EQ(Value(3).as_double(), 3.0);
