@@ -85,8 +85,9 @@ void ProgressBar::draw() {
     drawn_ = true;
     next_draw_ = now + kRedraw;
   } else {
-    *output_.stream << line(now) << '\n' << std::flush;
     next_draw_ = now + kPlainLine;
+    if (total_ > 0 && done_ >= total_) return;  // finish() has the last word
+    *output_.stream << line(now) << '\n' << std::flush;
   }
 }
 

@@ -84,6 +84,9 @@ TEST_F(Progress, SaysSomethingInAPipeEveryTenSeconds) {
   now = 1020;
   progress.advance(100);
   EXPECT_EQ(written(), "epoch 1   75 %  loss 0.7  15 steps/s  7 s left\n");
+  now = 1040;
+  progress.advance(100);  // the last: finish() tells what came of it
+  EXPECT_EQ(written(), "");
 }
 
 TEST_F(Progress, CloseReturnsTheLineForALog) {

@@ -198,6 +198,8 @@ class Canonical(unittest.TestCase):
                          "data: common/data\n.: x\n\n/home/me/course-two/a\nrun build/release/bin/a\n")
         self.assertEqual(self.tidied("Epoch 0/5   45 %  190/422  19 batches/s  12 s left\nEpoch 0/5  loss=0.5  (22.2 s, 19 batches/s)\n"),
                          "Epoch 0/5  loss=0.5  (22.2 s, 19 batches/s)\n", "the line of a bar that is not done yet comes by the clock")
+        self.assertEqual(self.tidied("epoch 1    5 %  loss 0.7  4,190 images/s\nepoch 1  100 %  422/422  2.1 batches/s\nright: 45 %  9 images/s too\n"),
+                         "right: 45 %  9 images/s too\n")
         self.assertEqual(self.tidied("no end of line"), "no end of line\n")
         self.assertEqual(self.tidied(""), "")
 

@@ -22,7 +22,7 @@ def environment(root: Path) -> dict[str, str]:
 
 
 # A bar in a pipe tells how far it is every ten seconds: "Epoch 0/5   45 %  190/422  19 batches/s  12 s left".
-_ON_THE_WAY = re.compile(r".*\d %  \d+/\d+  .* left")
+_ON_THE_WAY = re.compile(r".*  \d+ %  .*\d [a-z]+/s(?:  .* left)?")
 
 
 def tidy(output: str, root: Path, build: Path) -> str:
