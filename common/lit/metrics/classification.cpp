@@ -304,15 +304,19 @@ void AUROC::update_state(const Batch& inputs) {
 }
 
 void AUROC::check_states() {
-  const torch::Tensor preds = concatenated("preds"), target = concatenated("target");
-  if (list_state("preds").empty() && list_state("target").empty()) return;
-  std::vector<int64_t> wanted = target.sizes().vec();
-  if (options_.task != "binary") wanted.push_back(options_.num_classes);
-  if (target.dim() == 1 && preds.sizes() == torch::IntArrayRef(wanted) &&
-      preds.is_floating_point() && target.scalar_type() == torch::kInt64) {
-    return;
+  const auto &all_preds = list_state("preds"), &all_target = list_state("target");
+  if (all_preds.size() != all_target.size()) {
+    throw Error(fmt::format("preds are of {} batches, but target of {}", all_preds.size(),
+                            all_target.size()));
   }
-  refuse_shapes("AUROC", preds, target, "scores of as many samples as there are labels");
+  for (size_t i = 0; i < all_preds.size(); ++i) {
+    const torch::Tensor &preds = all_preds[i], &target = all_target[i];
+    std::vector<int64_t> wanted = target.sizes().vec();
+    if (options_.task != "binary") wanted.push_back(options_.num_classes);
+    const bool fits = target.dim() == 1 && preds.sizes() == torch::IntArrayRef(wanted) &&
+                      preds.is_floating_point() && target.scalar_type() == torch::kInt64;
+    if (!fits) refuse_shapes("AUROC", preds, target, "scores, and as many labels");
+  }
 }
 
 torch::Tensor AUROC::compute_state() {

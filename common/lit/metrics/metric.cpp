@@ -47,14 +47,15 @@ torch::Tensor reduced(StateReduce reduce, const torch::Tensor& a, int64_t weight
   throw Error("a state without a reduction cannot be merged with another");
 }
 
-// A state in a checkpoint, which is like one of here. Metal's were kept in less than float64.
-torch::Tensor restored(const course::Value& value, const std::string& name,
-                       torch::IntArrayRef sizes, const torch::Tensor& like, torch::Device device) {
-  const bool other_device = value.is<torch::Tensor>() && value.as_tensor().is_floating_point() &&
-                            like.is_floating_point();
-  const torch::Dtype dtype = other_device ? value.as_tensor().scalar_type() : like.scalar_type();
-  const torch::Tensor tensor = course::tensor(value, name, sizes, dtype).to(like.scalar_type());
-  return moved(tensor, device).clone();
+// The state of a checkpoint, which is like the one it began with. A number may be a wider one by
+// now, or a narrower one of Metal's.
+const torch::Tensor& restored(const course::Dict& from, const std::string& name,
+                              const torch::Tensor& initial) {
+  const course::Value& value = from.at(name);
+  const bool are_numbers = initial.is_floating_point() && value.is<torch::Tensor>() &&
+                           value.as_tensor().is_floating_point();
+  const torch::Dtype dtype = are_numbers ? value.as_tensor().scalar_type() : initial.scalar_type();
+  return course::tensor(value, name, initial.sizes(), dtype);
 }
 
 }  // namespace
@@ -232,20 +233,15 @@ void Metric::load_state_dict(const course::Dict& state) {
   States loaded = states_;
   for (auto& [name, one] : loaded) {
     if (one.initial.defined()) {
-      const torch::Tensor& initial = one.initial;
-      one.value = restored(state.at(name), name, initial.sizes(), initial, device_);
+      one.value = moved(restored(state, name, one.initial), device_).clone();
       continue;
     }
     one.list.clear();
     for (const course::Value& each : course::list(state, name)) {
-      const std::string at = fmt::format("{}[{}]", name, one.list.size());
-      // They are put one behind the other.
-      const bool has_rows = each.is<torch::Tensor>() && each.as_tensor().dim() > 0;
-      if (!has_rows) course::refuse_value(each, at, "a tensor with a first dimension");
-      const torch::Tensor& like = one.list.empty() ? each.as_tensor() : one.list.front();
-      std::vector<int64_t> sizes = like.sizes().vec();
-      sizes[0] = each.as_tensor().size(0);
-      one.list.push_back(restored(each, at, sizes, like, device_));
+      if (!each.is<torch::Tensor>()) {
+        course::refuse_value(each, fmt::format("{}[{}]", name, one.list.size()), "a tensor");
+      }
+      one.list.push_back(moved(each.as_tensor(), device_).clone());
     }
   }
   const int64_t update_count = course::whole(state, "update_count");
