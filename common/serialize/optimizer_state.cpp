@@ -119,9 +119,9 @@ Value value_of(const Betas& betas) {
 // As the optimizers' constructors have it.
 Bounds bounds_of(std::string_view option) {
   if (option == "lr") return kLearningRate;
-  if (option == "dampening") return {};
+  if (option == "dampening") return {.least = -kMostFactor, .most = kMostFactor};
   if (option == "alpha") return {.least = 0, .most = 1};
-  return {.least = 0};
+  return {.least = 0, .most = kMostFactor};
 }
 
 void read(const Dict& group, const char* name, double& option) {

@@ -141,10 +141,9 @@ torch::Tensor any_tensor(Source& source, const torch::Tensor& like) {
     case 1:
       return torch::zeros(source.one_of(kSizes), source.one_of(kTypes));
     case 2:
-      return like.is_complex() ? like
-                               : torch::full_like(like, 1).mul_(any_number(source) > 0 ? 2 : -1);
+      return torch::zeros_like(like);
     case 3:
-      return like.is_floating_point() ? torch::full_like(like, any_number(source)) : like.neg();
+      return torch::full(like.sizes(), any_number(source), torch::kFloat64).to(like.scalar_type());
     default: {  // some of its bytes
       torch::Tensor copy = like.clone().contiguous();
       if (copy.numel() == 0) return copy;

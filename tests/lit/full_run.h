@@ -20,6 +20,7 @@
 #include "lit/callbacks/nan_guard.h"
 #include "lit/callbacks/timer.h"
 #include "lit/callbacks/weight_averaging.h"
+#include "lit/loggers/csv_logger.h"
 #include "lit/metrics/classification.h"
 #include "lit/trainer.h"
 
@@ -100,7 +101,8 @@ inline void run(const FullRun& how) {
   options.num_sanity_val_steps = 0;
   options.accumulate_grad_batches = 2;
   options.enable_progress_bar = options.enable_model_summary = false;
-  options.logger = false;
+  options.log_every_n_steps = 1;
+  options.logger = {std::make_shared<CSVLogger>(CSVLoggerOptions{.save_dir = how.folder.string()})};
   options.accelerator = "cpu";
   const torch::Tensor x = torch::sin(torch::arange(20 * 2, torch::kFloat32)).reshape({20, 2});
   const torch::Tensor y = (x.sum(1) > 0).to(torch::kInt64);

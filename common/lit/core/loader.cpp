@@ -37,9 +37,9 @@ class InMemory : public Loader {
             {"samples", loader_.samples()}};
   }
   void load_state_dict(const course::Dict& state) override {
-    detail::check_position(state, loader_.options().batch_size, loader_.samples(),
-                           loader_.batches());
-    begin(course::whole(state, "epoch"), course::whole(state, "position"));
+    const int64_t position = detail::checked_position(state, loader_.options().batch_size,
+                                                      loader_.samples(), loader_.batches());
+    begin(course::whole(state, "epoch"), position);
     resumed_ = true;
   }
 
@@ -60,8 +60,8 @@ class InMemory : public Loader {
 
 }  // namespace
 
-void detail::check_position(const course::Dict& state, int64_t batch_size,
-                            std::optional<int64_t> samples, std::optional<int64_t> batches) {
+int64_t detail::checked_position(const course::Dict& state, int64_t batch_size,
+                                 std::optional<int64_t> samples, std::optional<int64_t> batches) {
   const int64_t position = course::whole(state, "position");
   const auto before = [&](const char* name) -> std::optional<int64_t> {
     if (state.find(name) == nullptr) return std::nullopt;  // version 0.1 kept the position alone
@@ -72,7 +72,7 @@ void detail::check_position(const course::Dict& state, int64_t batch_size,
   const std::string advice = ", or resume from a checkpoint of an epoch's end";
   const std::optional<int64_t> size_before = before("batch_size"),
                                samples_before = before("samples");
-  if (position == 0) return;
+  if (position == 0) return position;
   if (size_before && *size_before != batch_size) {
     throw Error(written + " of " + std::to_string(*size_before) +
                 " samples, but the loader's batches now have " + std::to_string(batch_size) +
@@ -88,6 +88,7 @@ void detail::check_position(const course::Dict& state, int64_t batch_size,
                 std::to_string(batch_size) + " samples; give it the same batch size and data" +
                 advice);
   }
+  return position;
 }
 
 std::shared_ptr<Loader> loader(course::InMemoryLoader in_memory, int64_t first_epoch) {

@@ -19,7 +19,6 @@
 #include "data/in_memory_loader.h"
 #include "lit/core/batch.h"
 #include "lit/core/random_state.h"
-#include "serialize/checked.h"
 #include "serialize/value.h"
 #include "terminal/interrupt.h"
 
@@ -125,11 +124,11 @@ class Loaders {
 
 namespace detail {
 
-/// @throws Error if a loader's state is of other batches than the loader has now, so that its
-/// position would be another place in the data. @param samples, batches  of an epoch; none: nobody
-/// knows
-void check_position(const course::Dict& state, int64_t batch_size, std::optional<int64_t> samples,
-                    std::optional<int64_t> batches);
+/// The position in a loader's state. @throws Error if that is of other batches than the loader has
+/// now, so that it would be another place in the data. @param samples, batches  of an epoch; none:
+/// nobody knows
+int64_t checked_position(const course::Dict& state, int64_t batch_size,
+                         std::optional<int64_t> samples, std::optional<int64_t> batches);
 
 template <typename DataLoader>
 constexpr bool kShuffles = false;
@@ -171,11 +170,11 @@ class TorchLoader : public Loader {
     return {{"generator", generator_}, {"position", position_}, {"batch_size", batch_size()}};
   }
   void load_state_dict(const course::Dict& state) override {
-    check_position(state, batch_size(), std::nullopt, batches_);
+    const int64_t position = checked_position(state, batch_size(), std::nullopt, batches_);
     const torch::Tensor now = generator_state(torch::kCPU);
     set_generator_state(torch::kCPU, checked_generator_state(state, "generator", torch::kCPU));
     begin_epoch(0);
-    for (int64_t skip = course::whole(state, "position"); skip > 0; --skip) {
+    for (int64_t skip = position; skip > 0; --skip) {
       course::throw_if_interrupted();
       if (!next()) {
         throw Error("a loader was to go on behind batch " + std::to_string(position_ + skip) +
