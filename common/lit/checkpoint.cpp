@@ -66,7 +66,7 @@ void load_checkpoint_into(LightningModule& module, const std::filesystem::path& 
     load_weights(module, course::dict(checkpoint, "state_dict"),
                  options.strict.value_or(module.strict_loading));
   } catch (const course::Error& error) {
-    throw Error(fmt::format("{} cannot be loaded: {}", path.string(), error.what()));
+    throw Error(about_checkpoint(path, "be loaded", error));
   }
 }
 

@@ -22,6 +22,7 @@ using course::Dict;
 using course::List;
 using course::Tuple;
 using course::Value;
+using ::testing::Contains;
 using testing::Edit;
 using testing::edited;
 using testing::error_of;
@@ -107,10 +108,13 @@ std::vector<Mutation> mutations() {
       {own + "metrics/accuracy/tp", 4, "4"},
       {own + "metrics/auroc/preds", List{torch::zeros({4, 2}), torch::zeros({4, 3})}, "preds"},
       {own + "metrics/auroc/preds", List{torch::zeros({4, 2})}, "preds"},
+      {own + "metrics/auroc/preds/1", torch::zeros({4, 3}), "[4, 3]"},
+      {own + "metrics/auroc/target/1", torch::zeros({4}), "target"},
+      {own + "metrics/auroc/target/1", whole_tensor({}), "target"},
       {own + "metrics/auroc/preds", torch::zeros({12, 2}), "a list"},
       {own + "metrics/auroc/target", List{torch::zeros({12})}, "target"},
       {own + "metrics/auroc/target", List{3}, "3"},
-      {own + "metrics/auroc/target", List{whole_tensor({})}, "[]"},
+      {own + "metrics/auroc/target", List{whole_tensor({})}, "1"},
       {own + "metrics/none", Dict(), "none"},
       {own + "results/entries/0/weight", -2, "-2"},
       {own + "results/entries/0/weight", kLargest, "9223372036854775807"},
@@ -146,6 +150,7 @@ std::vector<Mutation> mutations() {
       {group + "lr", kNan, "nan"},
       {group + "lr", kInfinity, "inf"},
       {group + "lr", -0.1, "-0.1"},
+      {group + "lr", 1e300, "1e+300"},
       {group + "lr", Value(), "None"},
       {group + "lr", std::nullopt, "lr"},
       {group + "betas", Tuple{{2.0, 0.999}}, "2.0"},
@@ -295,6 +300,22 @@ TEST_F(RestoredValues, WhatIsOutOfRangeIsOneSentenceAndNothingIsWritten) {
     EXPECT_THAT(error, Not(HasSubstr("Exception raised"))) << "libtorch's own";
     EXPECT_TRUE(files() == kept);
   }
+}
+
+// A key may hold what moves the cursor or begins a line.
+TEST_F(RestoredValues, WhatATerminalWouldObeyIsShown) {
+  const std::string bad = "x\x1b[2J\nerror: y";
+  const auto add = [&](const Value& dict) {
+    Dict more = dict.as_dict();
+    more.set(bad, Dict{{"a", 1}});
+    return more;
+  };
+  EXPECT_THAT(error_of([&] { resume_with("loops/fit_loop/lit/metrics", add); }),
+              HasSubstr("x\\x1b[2J\\nerror: y"));
+  messages_.warnings.clear();
+  resume_with("callbacks", add);
+  EXPECT_THAT(messages_.warnings, Contains(HasSubstr("x\\x1b[2J\\nerror: y")));
+  for (const std::string& text : messages_.warnings) EXPECT_EQ(text.find('\x1b'), text.npos);
 }
 
 // Other spellings of what is right: Python's tensors of no dimension, whole numbers for numbers,

@@ -12,6 +12,7 @@
 #include "lit/core/messages.h"
 #include "lit/error.h"
 #include "lit/trainer/trainer.h"
+#include "printable.h"
 #include "serialize/atomic_file.h"
 #include "serialize/checked.h"
 #include "serialize/python_text.h"
@@ -476,7 +477,7 @@ bool ModelCheckpoint::may_go(const fs::path& path) {
     return true;
   }
   warn(fmt::format("{}, which the checkpoint names as its own, is no checkpoint of a run; it stays",
-                   path.string()));
+                   course::printable(path.string(), 1'000)));
   return false;
 }
 
@@ -575,7 +576,7 @@ void ModelCheckpoint::load_state_dict(const course::Dict& state) {
     warn(fmt::format(
         "the checkpoint was kept in {}, and this run keeps its own in {}; of the former only "
         "best_model_path is taken over",
-        saved.string(), dirpath_.string()));
+        course::printable(saved.string(), 1'000), dirpath_.string()));
     best_model_path_ = path_at("best_model_path");
     best_k_models_.clear();
     return;

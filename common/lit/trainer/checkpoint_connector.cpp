@@ -16,6 +16,7 @@
 #include "lit/error.h"
 #include "lit/loops/fit_loop.h"
 #include "lit/loops/hook_calls.h"
+#include "printable.h"
 #include "serialize/checked.h"
 #include "serialize/optimizer_state.h"
 #include "serialize/state_dict.h"
@@ -176,6 +177,13 @@ void load_weights(torch::nn::Module& module, const course::Dict& state, bool str
   if (!differences.empty()) warn("weights were loaded as far as they fit" + differences);
 }
 
+std::string about_checkpoint(const fs::path& path, const std::string& cannot,
+                             const std::exception& error) {
+  constexpr size_t kMost = 2'000;
+  return fmt::format("{} cannot {}: {}", path.string(), cannot,
+                     course::printable(error.what(), kMost));
+}
+
 void CheckpointConnector::restore_modules_and_callbacks() {
   if (!checkpoint_) return;
   LightningModule& module = trainer_.module();
@@ -194,7 +202,7 @@ void CheckpointConnector::restore_modules_and_callbacks() {
     }
     restore_callbacks();
   } catch (const course::Error& error) {
-    throw Error(fmt::format("{} cannot be loaded: {}", path_.string(), error.what()));
+    throw Error(about_checkpoint(path_, "be loaded", error));
   }
   if (trainer_.state().fn == TrainerState::Fn::fit) return;
   info(fmt::format("Loaded model weights from the checkpoint at {}", path_.string()));
@@ -219,7 +227,7 @@ void CheckpointConnector::restore_callbacks() {
       if (!knows_more) course::within(name, [&] { callback->load_state_dict(one); });
       found = true;
     }
-    if (!found) without += (without.empty() ? "" : ", ") + name;
+    if (!found) without += (without.empty() ? "" : ", ") + course::printable(name);
   }
   if (!without.empty() && fits) {
     warn(fmt::format("the checkpoint has the states of callbacks that are not there now: {}",

@@ -44,6 +44,11 @@ class CheckpointConnector {
   bool told_of_optimizer_ = false;
 };
 
+/// "PATH cannot be loaded: WHAT", where `what` may carry text of the file: a terminal shows it, and
+/// does nothing else.
+std::string about_checkpoint(const std::filesystem::path& path, const std::string& cannot,
+                             const std::exception& error);
+
 /// Runs what a run does to go on from a checkpoint: its errors name the file, if there is one.
 template <typename Action>
 void go_on_with(const std::filesystem::path& path, Action&& action) {
@@ -51,7 +56,7 @@ void go_on_with(const std::filesystem::path& path, Action&& action) {
     action();
   } catch (const course::Error& error) {
     if (path.empty()) throw;
-    throw Error(path.string() + " cannot be gone on with: " + error.what());
+    throw Error(about_checkpoint(path, "be gone on with", error));
   }
 }
 
