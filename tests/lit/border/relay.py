@@ -12,6 +12,7 @@ A NAME is part of a scenario's name (scenarios.py); without one all are run. In 
 and whole runs are the same in both languages or not. A row that is neither same nor as its own needs a reason (REASONS).
 """
 import argparse
+import difflib
 import itertools
 import json
 import shlex
@@ -125,23 +126,32 @@ def short(value: object) -> str:
 
 NAMES = {"batch": "batch {batch} of epoch {epoch}", "train_start": "the start of training", "train_end": "the end of training",
          "epoch_start": "the start of epoch {epoch}", "epoch_end": "the end of epoch {epoch}", "end": "the end",
-         "val_start": "the start of validation in epoch {epoch}, step {step}", "val": "the validation in epoch {epoch}, step {step}"}
+         "val_start": "the start of validation in epoch {epoch}", "val": "the validation in epoch {epoch}"}
 
 
 def place(event: Event) -> str:
     """What an event is, in words; events of the same words are the same event of two runs."""
     if event["e"] == "log":
-        return f"the log of {', '.join(name for name in event['metrics'] if name != 'epoch')} at step {event['step']}"
+        names = ", ".join(name for name in event["metrics"] if name != "epoch")
+        return f"the log of {names} in epoch {event['metrics'].get('epoch', 0):g}"
     return NAMES[event["e"]].format_map(event)
 
 
+def differences(found: Trace, wanted: Trace) -> Iterator[str]:
+    """Where the values of an event differ, and the events that only one of them has."""
+    matcher = difflib.SequenceMatcher(None, [place(event) for event in found], [place(event) for event in wanted], autojunk=False)
+    for same, a, a_end, b, b_end in matcher.get_opcodes():
+        if same == "equal":
+            yield from (f"at {place(x)} {words}" for x, y in zip(found[a:a_end], wanted[b:b_end]) if (words := apart(x, y)))
+        else:
+            yield from (f"there is {place(event)}" for event in found[a:a_end])
+            yield from (f"there is not {place(event)}" for event in wanted[b:b_end])
+
+
 def first_difference(found: Trace, wanted: Trace) -> str | None:
-    for a, b in itertools.zip_longest(found, wanted):
-        if a is None or b is None or place(a) != place(b):
-            return f"{place(a) if a else 'nothing'} instead of {place(b) if b else 'nothing'}"
-        if words := apart(a, b):
-            return f"at {place(a)} {words.removeprefix('e ')}"
-    return None
+    """The first one, and how many more there are."""
+    first, *more = list(differences(found, wanted)) or [None]
+    return f"{first} (and {len(more)} more)" if more else first
 
 
 def core(trace: Trace) -> Trace:
@@ -156,10 +166,11 @@ def off_course(part: Trace, straight: Trace, *, to_the_end: bool = True) -> str 
         part = part[:-1]
     if not part:
         return None
-    begins = [i for i, event in enumerate(straight) if place(event) == place(part[0])]
-    if not begins:
+    alike = [i for i, event in enumerate(straight) if place(event) == place(part[0])]
+    if not alike:
         return f"begins with {place(part[0])}, which the straight run has not"
-    rest = straight[begins[0]:]
+    begin = next((i for i in alike if straight[i]["step"] == part[0]["step"]), alike[0])
+    rest = straight[begin:]
     return first_difference(part, rest if to_the_end else rest[:len(part)])
 
 
@@ -186,7 +197,7 @@ class Row:
 def judge(second: Ran, own: Ran, straight: Ran, *, evaluates: bool) -> Cell:
     """The verdict over a second half: beside its language's own, and beside the straight run."""
     if second.error:
-        return Cell("as its own" if own.error == second.error else "fails", second.error)
+        return Cell("fails", second.error + (", and so does its own" if own.error == second.error else ""))
     beside_own = own.error or first_difference(second.trace, own.trace)
     beside_straight = beside_own if evaluates else straight.error or off_course(second.trace, straight.trace)
     if not beside_straight:

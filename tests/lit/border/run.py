@@ -334,9 +334,10 @@ class Run:
     def evaluate(self, checkpoint: str) -> dict | list[float]:
         """The metrics of validate or test, or the sums of what was predicted."""
         given = {"datamodule": self.datamodule} if self.datamodule else {"dataloaders": self.data.held_out()}
-        results = getattr(self.trainer, self.scenario["then"])(self.module, **given, ckpt_path=checkpoint)
+        given |= {"model": self.module, "ckpt_path": checkpoint}
         if self.scenario["then"] == "predict":
-            return [predicted.sum().item() for predicted in results]
+            return [predicted.sum().item() for predicted in self.trainer.predict(**given)]
+        results = getattr(self.trainer, self.scenario["then"])(**given, verbose=False)
         return {name: value for metrics in results for name, value in sorted(metrics.items())}
 
     def kept(self) -> dict[str, int]:

@@ -52,6 +52,11 @@ def schedulers() -> dict:
     epochs = {f"{name} by epoch": by_epochs(3, scheduler=name, batches=4, epochs=7) for name in SCHEDULERS}
     steps = {f"{name} by step": by_epochs(scheduler=name, interval="step") for name in SCHEDULERS}
     return epochs | steps | {
+        # Their losses fall by less than a hundredth from epoch 6 on.
+        "plateau by epoch": by_epochs(3, scheduler="plateau", epochs=9),
+        "plateau by epoch, after a drop": by_epochs(8, scheduler="plateau", epochs=9),
+        "plateau by epoch, at a drop": by_epochs(7, scheduler="plateau", epochs=9),
+        "plateau by 4 steps": by_epochs(scheduler="plateau", interval="step", frequency=4),
         "exponential by 2 epochs": by_epochs(3, scheduler="exponential", frequency=2, batches=4, epochs=7),
         "step by 3 steps": by_epochs(scheduler="step", interval="step", frequency=3)}
 
@@ -82,7 +87,7 @@ def training() -> dict:
     stopping = {"monitor": "val_loss", "min_delta": 0.08, "patience": 2}
     return {
         "early stopping": by_epochs(3, epochs=12, early_stopping=stopping),
-        "early stopping, while it waits": by_epochs(5, epochs=12, early_stopping=stopping),
+        "early stopping, while it waits": by_epochs(4, epochs=12, early_stopping=stopping),
         "early stopping, stopped": crossing({}, "last.ckpt", epochs=12, early_stopping=stopping, checkpoints=[{"save_last": True}]),
         "accumulation": by_epochs(accumulate=4),
         "accumulation, uneven": by_epochs(accumulate=3),
