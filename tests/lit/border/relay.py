@@ -80,7 +80,11 @@ class Program:
 
     def run(self, words: list[str], out: Path, err: Path) -> int:
         with out.open("wb") as stdout, err.open("wb") as stderr:
-            return subprocess.run([*self.words, *words], stdout=stdout, stderr=stderr, check=False, timeout=300).returncode
+            try:
+                return subprocess.run([*self.words, *words], stdout=stdout, stderr=stderr, check=False, timeout=300).returncode
+            except subprocess.TimeoutExpired:
+                stderr.write(b"\ntook more than 300 s")
+                return 1
 
 
 class Server(Program):
@@ -298,7 +302,7 @@ def summary(rows: list[Row]) -> str:
     cells = [cell.verdict for row in rows for cell in row.cells.values()]
     counts = ", ".join(f"{cells.count(verdict)} {verdict}" for verdict in MARKS if verdict in cells)
     unexplained = [f"{row.name} ({way})" for row in rows for way in row.unexplained()]
-    return f"{len(rows)} scenarios: {counts}" + (f"\nwithout a reason: {'; '.join(unexplained)}" if unexplained else "")
+    return f"{len(rows)} scenarios: {counts}" + "".join(f"\nwithout a reason: {which}" for which in unexplained)
 
 
 def compare(languages: dict[str, Program], names: list[str]) -> int:

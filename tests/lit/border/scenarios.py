@@ -117,7 +117,8 @@ def in_the_middle() -> dict:
         "steps, ema": in_mid_epoch(ema=0.9),
         "steps, manual": in_mid_epoch(manual=True),
         "validation": in_mid_epoch(half_an_epoch, val_check_interval=0.5),
-        "failed batch": failing("batch")}
+        "failed batch": failing("batch"),
+        "failed in a window": failing("batch", accumulate=4)}  # of which three gradients are there
     plain = {f"mid-epoch, {name}": crossing for name, crossing in made.items()}
     return plain | {f"{name}, goes on": crossing | {"scenario": crossing["scenario"] | {"resumable": True}}
                     for name, crossing in plain.items()} | {
