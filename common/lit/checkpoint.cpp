@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <system_error>
 
+#include "lit/core/messages.h"
 #include "lit/error.h"
 #include "lit/trainer/checkpoint_connector.h"
 #include "serialize/checked.h"
@@ -23,9 +24,8 @@ bool is_bare_state_dict(const course::Value& content) {
   });
 }
 
-}  // namespace
-
-course::Dict read_checkpoint(const std::filesystem::path& path) {
+// Without a word of what cannot be used.
+course::Dict read_quietly(const std::filesystem::path& path) {
   const course::Value content = with_own_errors([&] { return course::read_torch_file(path); });
   try {
     if (is_bare_state_dict(content)) return {{"state_dict", content}};
@@ -48,11 +48,22 @@ course::Dict read_checkpoint(const std::filesystem::path& path) {
   }
 }
 
+}  // namespace
+
+course::Dict read_checkpoint(const std::filesystem::path& path) {
+  course::Dict checkpoint = read_quietly(path);
+  const std::string unusable = course::unusable_values(checkpoint);
+  if (!unusable.empty()) {
+    warn(fmt::format("{} has values that cannot be used here: {}", path.string(), unusable));
+  }
+  return checkpoint;
+}
+
 bool is_checkpoint_file(const std::filesystem::path& path) {
   std::error_code failed;
   if (!std::filesystem::is_regular_file(path, failed)) return false;
   try {
-    return read_checkpoint(path).find("pytorch-lightning_version") != nullptr;
+    return read_quietly(path).find("pytorch-lightning_version") != nullptr;
   } catch (const course::Error&) {
     return false;
   }
@@ -71,7 +82,7 @@ void load_checkpoint_into(LightningModule& module, const std::filesystem::path& 
 }
 
 course::Dict hyper_parameters(const std::filesystem::path& path, const course::Dict& overrides) {
-  const course::Dict checkpoint = read_checkpoint(path);
+  const course::Dict checkpoint = read_quietly(path);
   course::Dict hparams;
   if (checkpoint.find("hyper_parameters") != nullptr) {
     with_own_errors([&] {

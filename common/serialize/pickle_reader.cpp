@@ -12,6 +12,7 @@
 
 #include "error.h"
 #include "printable.h"
+#include "utf8.h"
 
 namespace course {
 namespace {
@@ -58,6 +59,65 @@ bool is_dtype(std::string_view name) {
     return name == std::string("torch.") + storage.type;
   });
 }
+
+template <size_t size>
+bool is_one_of(const std::array<std::string_view, size>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// What Python reads (torch.load with weights_only=True), and C++ or this project has no use for:
+// words of torch, kinds of storages, and what tensors of other kinds are made by.
+constexpr std::array<std::string_view, 33> kWords{"torch.qint8",
+                                                  "torch.quint8",
+                                                  "torch.qint32",
+                                                  "torch.quint4x2",
+                                                  "torch.quint2x4",
+                                                  "torch.complex32",
+                                                  "torch.uint16",
+                                                  "torch.uint32",
+                                                  "torch.uint64",
+                                                  "torch.float8_e4m3fn",
+                                                  "torch.float8_e5m2",
+                                                  "torch.float8_e4m3fnuz",
+                                                  "torch.float8_e5m2fnuz",
+                                                  "torch.float8_e8m0fnu",
+                                                  "torch.bits8",
+                                                  "torch.bits16",
+                                                  "torch.bits1x8",
+                                                  "torch.bits2x4",
+                                                  "torch.bits4x2",
+                                                  "torch.strided",
+                                                  "torch.sparse_coo",
+                                                  "torch.sparse_csr",
+                                                  "torch.sparse_csc",
+                                                  "torch.sparse_bsr",
+                                                  "torch.sparse_bsc",
+                                                  "torch.per_tensor_affine",
+                                                  "torch.per_tensor_symmetric",
+                                                  "torch.per_channel_affine",
+                                                  "torch.per_channel_symmetric",
+                                                  "torch.per_channel_affine_float_qparams",
+                                                  "torch.contiguous_format",
+                                                  "torch.channels_last",
+                                                  "torch.preserve_format"};
+constexpr std::array<std::string_view, 7> kOtherStorages{
+    "torch.QInt8Storage",    "torch.QUInt8Storage",   "torch.QInt32Storage",
+    "torch.QUInt4x2Storage", "torch.QUInt2x4Storage", "torch.storage.UntypedStorage",
+    "torch.UntypedStorage"};
+struct OtherTensor {
+  std::string_view function;
+  const char* what;
+};
+constexpr std::array<OtherTensor, 9> kOtherTensors{
+    {{"torch._utils._rebuild_sparse_tensor", "a sparse tensor"},
+     {"torch._utils._rebuild_sparse_csr_tensor", "a sparse tensor"},
+     {"torch._utils._rebuild_qtensor", "a quantized tensor"},
+     {"torch._utils._rebuild_nested_tensor", "a nested tensor"},
+     {"torch._utils._rebuild_meta_tensor_no_storage", "a tensor without numbers"},
+     {"torch._utils._rebuild_wrapper_subclass", "a tensor of a class of its own"},
+     {"torch._utils._rebuild_device_tensor_from_numpy", "a tensor of another device"},
+     {"torch._utils._rebuild_device_tensor_from_cpu_tensor", "a tensor of another device"},
+     {"torch.serialization._get_layout", "a layout of tensors"}}};
 
 [[noreturn]] void refuse_name(std::string_view name) {
   throw Error("would run " + printable(name) +
@@ -133,6 +193,7 @@ class PickleReader::Machine {
     node.text = text.data();
     push(node);
   }
+  void push_unusable(std::string_view what) { push_text(Kind::unusable, what); }
   void push_items(Kind kind, std::vector<Node> list = {}) {
     charge(200);
     items_.emplace_back();
@@ -193,6 +254,10 @@ class PickleReader::Machine {
   }
   void append(Kind kind, const Items& items) {
     const size_t below = items.below();
+    if (below > 0 && is_object(stack_[below - 1])) {  // what it holds is of no interest
+      stack_.resize(below);
+      return;
+    }
     if (below == 0 || stack_[below - 1].kind != kind ||
         (kind == Kind::dict && (stack_.size() - items.first) % 2 != 0)) {
       malformed("its pickle fills what is no list or dict");
@@ -231,10 +296,10 @@ class PickleReader::Machine {
         push_integer(static_cast<int64_t>(take_number(2)));
         return true;
       case 0x8a:
-        push_integer(take_long(take_number(1)));
+        push_long(take_number(1));
         return true;
       case 0x8b:
-        push_integer(take_long(take_number(4)));
+        push_long(take_number(4));
         return true;
       case 'G': {
         Node node(Kind::number);
@@ -248,33 +313,41 @@ class PickleReader::Machine {
   }
 
   bool texts(unsigned char opcode) {
-    int width = 0;
+    const auto text = [&](Kind kind, int width) {
+      push_text(kind, take(take_number(width)).text());
+      return true;
+    };
     switch (opcode) {
       case 0x8c:
       case 'U':
-        width = 1;
-        break;
+        return text(Kind::string, 1);
       case 'X':
       case 'T':
-        width = 4;
-        break;
+        return text(Kind::string, 4);
       case 0x8d:
-        width = 8;
-        break;
+        return text(Kind::string, 8);
+      case 'C':
+        return text(Kind::bytes, 1);
+      case 'B':
+        return text(Kind::bytes, 4);
+      case 0x8e:
+      case 0x96:  // a bytearray
+        return text(Kind::bytes, 8);
       default:
         return false;
     }
-    push_text(Kind::string, take(take_number(width)).text());
-    return true;
   }
 
   // A whole number of any length, in two's complement.
-  int64_t take_long(uint64_t width) {
-    if (width > 8) throw Error("has a whole number of more than 64 bits, which C++ has not");
-    if (width == 0) return 0;
+  void push_long(uint64_t width) {
+    if (width > 8) {
+      take(width);
+      return push_unusable("a whole number of more than 64 bits");
+    }
+    if (width == 0) return push_integer(0);
     const int bits = static_cast<int>(64 - 8 * width);
     const uint64_t shifted = take_number(static_cast<int>(width)) << bits;
-    return static_cast<int64_t>(shifted) >> bits;
+    push_integer(static_cast<int64_t>(shifted) >> bits);
   }
 
   double take_double() {
@@ -401,7 +474,7 @@ class PickleReader::Machine {
       }
       case 'b': {  // attributes: those that an OrderedDict of weights has are of no interest
         pop();
-        if (top().kind != Kind::dict) refuse_name("an object's __setstate__");
+        if (top().kind != Kind::dict && !is_object(top())) refuse_name("an object's __setstate__");
         return true;
       }
       default:
@@ -411,7 +484,11 @@ class PickleReader::Machine {
 
   void push_name(std::string_view module, std::string_view name) {
     if (module.size() + name.size() > kLongestName) refuse_name(module.empty() ? name : module);
-    push_text(Kind::name, keep(std::string(module) + "." + std::string(name)));
+    const std::string_view whole = keep(std::string(module) + "." + std::string(name));
+    push_text(is_one_of(kWords, whole) ? Kind::unusable : Kind::name, whole);
+  }
+  static bool is_object(const Node& node) {
+    return node.kind == Kind::unusable || node.kind == Kind::refused;
   }
 
   static std::string_view string_of(const Node& node) {
@@ -438,7 +515,10 @@ class PickleReader::Machine {
     const auto* found =
         std::find_if(kStorages.begin(), kStorages.end(),
                      [&](const Storage& storage) { return type.view() == storage.name; });
-    if (found == kStorages.end()) refuse_name(type.view());
+    if (found == kStorages.end()) {
+      if (is_one_of(kOtherStorages, type.view())) return push_unusable("a tensor of another kind");
+      refuse_name(type.view());
+    }
     const std::string_view key = string_of(id.items->list[2]);
     if (key.size() > kLongestName) malformed("the key of a storage is too long");
     push_tensor(Kind::storage,
@@ -461,19 +541,65 @@ class PickleReader::Machine {
     if (arguments.kind != Kind::tuple) malformed("its pickle calls without arguments");
     const std::vector<Node>& items = arguments.items->list;
     const std::string_view name = function.view();
-    if (name == "collections.OrderedDict" && items.empty()) return push_items(Kind::dict);
+    if (is_dict(name) && items.empty()) return push_items(Kind::dict);
+    if (is_dict(name) && items.size() == 1 && items[0].kind == Kind::dict) return push(items[0]);
     if (is_set(name) && items.empty()) return push_items(Kind::list);
     if (is_set(name) && items.size() == 1 && items[0].kind == Kind::list) return push(items[0]);
+    if (is_bytes(name)) return push_bytes(items);
     if (name == "torch.Size" && items.size() == 1) return push(items[0]);
     if (name == "torch.device" && !items.empty()) return push_device(items);
-    if (name == "torch._utils._rebuild_parameter" && !items.empty()) return push(items[0]);
-    if (name == "torch._utils._rebuild_tensor_v2" && items.size() >= 4) return build_tensor(items);
+    if (name.starts_with("torch._utils._rebuild_parameter") && !items.empty()) {
+      return push(items[0]);
+    }
+    if (name.starts_with("torch._utils._rebuild_tensor") && items.size() >= 4) {
+      return build_tensor(items);
+    }
+    make_object(name, items);
+  }
+
+  // What has no meaning here. Nothing of it is made.
+  void make_object(std::string_view name, const std::vector<Node>& items) {
+    const auto* other = std::find_if(kOtherTensors.begin(), kOtherTensors.end(),
+                                     [&](const OtherTensor& one) { return one.function == name; });
+    if (other != kOtherTensors.end()) return push_unusable(other->what);
+    if (name == "__builtin__.complex" || name == "builtins.complex") {
+      return push_unusable("a complex number");
+    }
+    // The OneCycleLR of torch 1 keeps a method of its own, and with it the scheduler, the
+    // optimizer, and a defaultdict in that.
+    if (name.starts_with("torch.optim.")) return push_unusable(name);
+    const bool is_method = name == "__builtin__.getattr" || name == "builtins.getattr";
+    if (is_method && items.size() == 2 && items[0].kind == Kind::unusable) return push(items[0]);
+    if (name == "collections.defaultdict") return push_text(Kind::refused, name);
     refuse_name(name);
+  }
+
+  static bool is_dict(std::string_view name) {
+    return name == "collections.OrderedDict" || name == "collections.Counter";
   }
 
   static bool is_set(std::string_view name) {
     return name == "__builtin__.set" || name == "builtins.set" || name == "__builtin__.frozenset" ||
            name == "builtins.frozenset";
+  }
+
+  static bool is_bytes(std::string_view name) {
+    return name == "_codecs.encode" || name == "__builtin__.bytes" || name == "builtins.bytes" ||
+           name == "__builtin__.bytearray" || name == "builtins.bytearray";
+  }
+
+  // Bytes as the characters of the same numbers, with the name of that code; or themselves.
+  void push_bytes(const std::vector<Node>& items) {
+    if (items.empty()) return push_text(Kind::bytes, "");
+    if (items[0].kind == Kind::bytes) return push(items[0]);
+    std::string bytes;
+    for (std::string_view text = string_of(items[0]); !text.empty();) {
+      const Character character = first_character(text);
+      if (!character.valid || character.code > 0xff) malformed("its bytes are no bytes");
+      bytes += static_cast<char>(character.code);
+      text.remove_prefix(character.bytes);
+    }
+    push_text(Kind::bytes, keep(std::move(bytes)));
   }
 
   void push_device(const std::vector<Node>& items) {
@@ -485,6 +611,7 @@ class PickleReader::Machine {
 
   // (storage, offset, sizes, strides, requires_grad, hooks, {"conj": True})
   void build_tensor(const std::vector<Node>& items) {
+    if (items[0].kind == Kind::unusable) return push(items[0]);
     if (items[0].kind != Kind::storage) malformed("a tensor has no storage");
     PickleTensor tensor = *items[0].tensor;
     tensor.offset = int_of(items[1]);
@@ -559,9 +686,8 @@ class PickleReader::Machine {
   // What is reached from a node, each list and dict looked at once.
   static Extent measure(const Node& node, int depth) {
     if (node.kind == Kind::name && !is_dtype(node.view())) refuse_name(node.view());
-    if (node.kind == Kind::storage || node.kind == Kind::mark) {
-      malformed("its pickle ends with what is no value");
-    }
+    if (node.kind == Kind::refused) refuse_name(node.view());
+    if (node.kind == Kind::mark) malformed("its pickle ends with what is no value");
     if (!has_items(node)) return {};
     PickleItems& items = *node.items;
     if (depth + std::max(items.levels, 1) > kDeepest) malformed("it is nested too deeply");

@@ -28,21 +28,24 @@ struct PickleNode {
     list,  ///< a set, too
     tuple,
     dict,
-    name,  ///< "torch.float32"
+    name,   ///< "torch.float32"
+    bytes,  ///< Python's bytes, which are a string here
     tensor,
+    unusable,  ///< what has no meaning here; view() says what it is
     storage,
-    mark
+    mark,
+    refused  ///< an object of the class that view() names
   };
 
   PickleNode() = default;
   explicit PickleNode(Kind what, uint32_t bytes = 0) : kind(what), size(bytes) {}
 
   Kind kind = Kind::none;
-  uint32_t size = 0;  ///< string, name: bytes
+  uint32_t size = 0;  ///< those with a view(): how long it is
   union {
     int64_t integer = 0;  ///< boolean, integer
     double number;
-    const char* text;      ///< string, name
+    const char* text;      ///< string, name, bytes, unusable, refused
     PickleItems* items;    ///< list, tuple; dict: key, value, key, value …
     PickleTensor* tensor;  ///< storage: what tensors of it begin with
   };
@@ -82,7 +85,8 @@ class PickleReader {
   PickleReader& operator=(const PickleReader&) = delete;
 
   /// The root: values, lists, tuples, dicts, tensors and names of dtypes, no deeper than a hundred
-  /// levels. It lives as long as the reader.
+  /// levels. What Python reads besides (torch.load with weights_only=True) is unusable, with the
+  /// objects that the state of a scheduler may name. It lives as long as the reader.
   /// @throws Error, a sentence without a subject, for everything that is not as it must be
   const PickleNode& read();
 

@@ -91,8 +91,12 @@ std::string yaml_text(const std::string& text) {
 }
 
 bool is_left_out(const Value& value) {
+  if (value.is<Unusable>()) return true;
   return value.is<torch::Tensor>() &&
          (value.as_tensor().numel() != 1 || value.as_tensor().is_complex());
+}
+bool is_left_out(const Dict::Item& item) {
+  return item.first.is<Unusable>() || is_left_out(item.second);
 }
 
 // On one line.
@@ -109,9 +113,10 @@ std::string yaml_flow(const Value& value) {
   }
   std::string result;
   if (value.is<Dict>()) {
-    for (const auto& [key, item] : value.as_dict()) {
+    for (const Dict::Item& item : value.as_dict()) {
       if (is_left_out(item)) continue;
-      result += (result.empty() ? "" : ", ") + yaml_flow(key) + ": " + yaml_flow(item);
+      result +=
+          (result.empty() ? "" : ", ") + yaml_flow(item.first) + ": " + yaml_flow(item.second);
     }
     return "{" + result + "}";
   }
@@ -123,8 +128,9 @@ std::string yaml_flow(const Value& value) {
 }
 
 void yaml_block(const Dict& dict, const std::string& indent, std::string& out) {
-  for (const auto& [key, value] : dict) {
-    if (is_left_out(value)) continue;
+  for (const Dict::Item& item : dict) {
+    if (is_left_out(item)) continue;
+    const auto& [key, value] = item;
     out += indent + yaml_flow(key) + ":";
     if (value.is<Dict>() && value.as_dict().size() > 0) {
       out += "\n";
@@ -151,6 +157,7 @@ std::string python_str(const Value& value) {
   if (value.is<torch::Tensor>()) {
     return fmt::format("tensor({})", fmt::join(value.as_tensor().sizes(), ", "));
   }
+  if (value.is<Unusable>()) return "<" + value.kind() + ">";
   return repr(value);
 }
 

@@ -62,6 +62,7 @@ c10::IValue to_ivalue(const Value& value, int depth) {
     }
     return dict;
   }
+  if (value.is<Unusable>()) throw Error(value.kind() + " cannot be stored");
   return {};
 }
 

@@ -43,7 +43,12 @@ class Values {
       case Kind::number:
         return node.number;
       case Kind::name:
+      case Kind::bytes:
         return std::string(node.view());
+      case Kind::unusable:
+        return Unusable{std::string(node.view())};
+      case Kind::storage:
+        return Unusable{"a storage"};
       case Kind::string:
         if (node.size < 32) return from_python(node.view());
         return once(node.text, [&] { return from_python(node.view()); });

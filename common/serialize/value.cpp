@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <random>
+#include <set>
 
 #include "error.h"
 #include "printable.h"
@@ -16,6 +17,7 @@ constexpr size_t kShort = 8;  // as many keys are compared one by one sooner tha
 
 const char* const kKinds[] = {"None",     "a bool", "a whole number", "a number", "a string",
                               "a tensor", "a list", "a tuple",        "a dict"};
+constexpr size_t kMostTold = 10;
 
 // NaN is no other NaN's equal, here and in Python.
 bool can_be_found(const Value& key) {
@@ -127,6 +129,7 @@ Value::Value(std::string value) : data_(std::make_shared<const std::string>(std:
 Value::Value(List value) : data_(std::make_shared<const List>(std::move(value))) {}
 Value::Value(Tuple value) : data_(std::make_shared<const Tuple>(std::move(value))) {}
 Value::Value(Dict value) : data_(std::make_shared<const Dict>(std::move(value))) {}
+Value::Value(Unusable value) : data_(std::make_shared<const Unusable>(std::move(value))) {}
 
 template <typename T>
 const T& Value::content(const char* expected) const {
@@ -166,8 +169,62 @@ const Dict& Value::as_dict() const {
   return content<Dict>("a dict");
 }
 
+const Unusable& Value::as_unusable() const {
+  return content<Unusable>("an unusable value");
+}
+
 std::string Value::kind() const {
-  return kKinds[data_.index()];
+  return is<Unusable>() ? as_unusable().what : kKinds[data_.index()];
+}
+
+namespace {
+
+// Each value once, as lists and dicts may be there several times.
+class UnusableValues {
+ public:
+  void look(const Value& value, const std::string& name) {
+    if (value.is<Unusable>()) return tell(name, value.as_unusable());
+    const bool is_list = value.is<List>();
+    if (is_list || value.is<Tuple>()) {
+      const List& items = is_list ? value.as_list() : value.as_tuple();
+      if (!seen_.insert(&items).second) return;
+      for (size_t i = 0; i < items.size(); ++i) {
+        if (may_hold(items[i])) look(items[i], name + "[" + std::to_string(i) + "]");
+      }
+    } else if (value.is<Dict>() && seen_.insert(&value.as_dict()).second) {
+      for (const auto& [key, item] : value.as_dict()) {
+        if (may_hold(key)) look(key, name + ", a key");
+        if (!may_hold(item)) continue;
+        const std::string part = key.is<std::string>() ? printable(key.as_string()) : text_of(key);
+        look(item, name.empty() ? part : name + "." + part);
+      }
+    }
+  }
+  std::string text() const {
+    return found_ <= kMostTold ? text_
+                               : text_ + " and " + std::to_string(found_ - kMostTold) + " more";
+  }
+
+ private:
+  static bool may_hold(const Value& value) {
+    return value.is<Unusable>() || value.is<Dict>() || value.is<List>() || value.is<Tuple>();
+  }
+  void tell(const std::string& name, const Unusable& value) {
+    if (++found_ > kMostTold) return;
+    text_ += (text_.empty() ? "" : ", ") + name + " (" + printable(value.what) + ")";
+  }
+
+  std::set<const void*> seen_;
+  std::string text_;
+  size_t found_ = 0;
+};
+
+}  // namespace
+
+std::string unusable_values(const Value& value) {
+  UnusableValues values;
+  values.look(value, "");
+  return values.text();
 }
 
 }  // namespace course

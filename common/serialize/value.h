@@ -20,12 +20,13 @@ namespace course {
 class Value;
 class Dict;
 struct Tuple;
+struct Unusable;
 
 /// Python's list.
 using List = std::vector<Value>;
 
-/// None, a bool, a whole number, a number, a string, a tensor, a list, a tuple or a dict. It never
-/// changes, so that copies share what is large.
+/// None, a bool, a whole number, a number, a string, a tensor, a list, a tuple or a dict; or what a
+/// file holds that is none of these. It never changes, so that copies share what is large.
 class Value {
  public:
   Value() = default;  ///< None
@@ -42,6 +43,7 @@ class Value {
   Value(List value);
   Value(Tuple value);
   Value(Dict value);
+  Value(Unusable value);
 
   template <typename T>
   bool is() const {
@@ -58,6 +60,7 @@ class Value {
   const List& as_list() const;
   const List& as_tuple() const;
   const Dict& as_dict() const;
+  const Unusable& as_unusable() const;
 
   /// What it is, with its article: "a string", "None".
   std::string kind() const;
@@ -72,13 +75,19 @@ class Value {
   const T& content(const char* expected) const;
 
   std::variant<std::monostate, bool, int64_t, double, Held<std::string>, torch::Tensor, Held<List>,
-               Held<Tuple>, Held<Dict>>
+               Held<Tuple>, Held<Dict>, Held<Unusable>>
       data_;
 };
 
 /// Python's tuple.
 struct Tuple {
   List items;
+};
+
+/// A value of a file that Python reads and that has no meaning here: whoever asks for it gets an
+/// error, and nobody else.
+struct Unusable {
+  std::string what;  ///< "a complex number"
 };
 
 /// Python's dict: its keys keep the order in which they were put in. Strings and numbers are found
@@ -109,5 +118,9 @@ class Dict {
   std::vector<Item> items_;
   std::vector<uint32_t> slots_;  // of a hash: a position in items_ and 1; empty while it is short
 };
+
+/// "hyper_parameters.z (a complex number)" for each unusable value in the tree; the first
+/// ten, and how many more there are.
+std::string unusable_values(const Value& value);
 
 }  // namespace course

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include "error.h"
@@ -305,6 +306,80 @@ TEST(SerializeExchange, ASetIsAListWhateverTheProtocol) {
     EXPECT_EQ(list[1].as_int(), 2);
   }
   EXPECT_EQ(read(kBegin + "c__builtin__\nset\n)R.").as_list().size(), 0);
+}
+
+// What Python reads and C++ has no use for makes no file unreadable: it is there, and an error for
+// who asks for it.
+TEST(SerializeExchange, WhatHasNoMeaningStaysUnderItsKey) {
+  const std::string complex =
+      "c__builtin__\ncomplex\nG" + std::string(8, '\0') + "G" + std::string(8, '\0') + "\x86R";
+  const std::string large = "\x8a\x0a" + std::string(10, '\x7f');
+  const std::string sparse = "ctorch._utils\n_rebuild_sparse_tensor\n(ctorch\nsparse_coo\nNtR";
+  const std::string method =
+      "c__builtin__\ngetattr\nctorch.optim.lr_scheduler\nOneCycleLR\n)\x81}U\topt" +
+      std::string(
+          "imizerccollections\ndefaultdict\nc__builtin__\ndict\n\x85R}U\1xK\1ssbU\4_cos\x86R");
+  for (const auto& [pickle, what] :
+       std::map<std::string, std::string>{{complex, "a complex number"},
+                                          {large, "a whole number of more than 64 bits"},
+                                          {sparse, "a sparse tensor"},
+                                          {"ctorch\nqint8\n", "torch.qint8"},
+                                          {method, "torch.optim.lr_scheduler.OneCycleLR"}}) {
+    const Value value = read(kBegin + "}(U\1z" + pickle + "U\1nK\7u.");
+    const Dict& dict = value.as_dict();
+    EXPECT_EQ(dict.at("n").as_int(), 7) << what;
+    ASSERT_TRUE(dict.at("z").is<course::Unusable>()) << what;
+    EXPECT_EQ(dict.at("z").kind(), what);
+    EXPECT_EQ(error_of([&] { dict.at("z").as_double(); }),
+              "a number was expected, but it is " + what);
+    EXPECT_EQ(course::unusable_values(value), "z (" + what + ")");
+    const TemporaryFolder folder;
+    EXPECT_THAT(error_of([&] { course::write_torch_file(folder.path() / "x", value); }),
+                HasSubstr(what + " cannot be stored"));
+  }
+}
+
+TEST(SerializeExchange, WhatPythonRefusesStaysRefused) {
+  for (const std::string& pickle :
+       {"cos\nsystem\nU\2ls\x85R", "c__main__\nThing\n)\x81",
+        "c__builtin__\neval\nU\1"
+        "1\x85R",
+        "c__builtin__\ngetattr\ncos\nsystem\nU\1x\x86R", "cposix\nsystem\n",
+        "ccollections\ndefaultdict\nc__builtin__\ndict\n\x85R",
+        // An object that is of no use is no cover for what would be called on the way to it.
+        "ctorch.optim.sgd\nSGD\n)\x81}U\1xcos\nsystem\nU\2ls\x85Rsb"}) {
+    EXPECT_THAT(error_of([&] { read(kBegin + "}(U\1z" + pickle + "U\1nK\7u."); }),
+                HasSubstr("would run"))
+        << pickle;
+  }
+}
+
+TEST(SerializeExchange, BytesAreAStringAndACounterIsADict) {
+  const std::string text = "X\3" + std::string(3, '\0') + "a\xc3\xbf";  // "aÿ"
+  for (const std::string& bytes :
+       {"c_codecs\nencode\n" + text + "U\6latin1\x86R", std::string("C\2a\xff"),
+        "B" + little_endian(2, 4) + "a\xff", "\x96" + little_endian(2, 8) + "a\xff",
+        "c__builtin__\nbytearray\n" + text + "U\7latin-1\x86R",
+        std::string("cbuiltins\nbytearray\nC\2a\xff\x85R")}) {
+    EXPECT_EQ(read(kBegin + bytes + ".").as_string(), "a\xff") << bytes;
+  }
+  EXPECT_EQ(read(kBegin + "c__builtin__\nbytes\n)R.").as_string(), "");
+  const Value counter = read(kBegin + "ccollections\nCounter\n}K\5K\2s\x85R.");
+  EXPECT_EQ(counter.as_dict().at(5).as_int(), 2);
+  EXPECT_THAT(error_of([&] {
+                read(kBegin + "c_codecs\nencode\nX\3" + std::string(3, '\0') + "\xe2\x82\xac" +
+                     "U\6latin1\x86R.");
+              }),
+              HasSubstr("is damaged"));
+}
+
+TEST(SerializeExchange, OfManyUnusableValuesTheFirstAreTold) {
+  List list;
+  for (int i = 0; i < 12; ++i) list.emplace_back(course::Unusable{"a thing\x1b"});
+  const Value shared = list;
+  const std::string told = course::unusable_values(Dict{{"a", shared}, {"b", shared}});
+  EXPECT_THAT(told, StartsWith("a[0] (a thing\\x1b), a[1] "));
+  EXPECT_THAT(told, testing::EndsWith("a[9] (a thing\\x1b) and 2 more"));
 }
 
 TEST(SerializeExchange, AConjugateIsRead) {

@@ -29,7 +29,8 @@ uint64_t sum_of(const PickleNode& node, const std::function<Bytes(const std::str
     }
     return bytes.part(static_cast<uint64_t>(last) * tensor.width, tensor.width).data()[0];
   }
-  if (node.kind == Kind::string || node.kind == Kind::name) {
+  if (node.kind == Kind::string || node.kind == Kind::name || node.kind == Kind::bytes ||
+      node.kind == Kind::unusable) {
     for (const char c : node.view()) sum += static_cast<unsigned char>(c);
   }
   if (node.kind == Kind::list || node.kind == Kind::tuple || node.kind == Kind::dict) {

@@ -2,6 +2,7 @@
 
 Bit for bit where both run on libtorch 1.13, within 1e-4 where they differ (see test_python_twins).
 """
+import json
 import os
 import re
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 from tests.steps.programs import BIN
 from tests.steps.test_python_twins import CPP_VERSION, PYTHON
 
+HERE = Path(__file__).resolve().parent
 TWIN = r"""
 import sys, torch
 name, steps, out = sys.argv[1], int(sys.argv[2]), sys.argv[3]
@@ -76,6 +78,25 @@ def numbers(text: str) -> list[float]:
     return [float.fromhex(line) for line in text.split()]
 
 
+SHAPE = r"""
+import json, sys, torch
+def kind(value):
+    if isinstance(value, torch.Tensor):
+        numbers = "floats" if value.is_floating_point() else "whole numbers"
+        return f"Tensor of {numbers} {list(value.shape)}"
+    return "dict" if isinstance(value, dict) else type(value).__name__
+def walk(value, path):
+    yield path, kind(value)
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from walk(item, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from walk(item, f"{path}[{i}]")
+print(json.dumps(dict(walk(torch.load(sys.argv[1], **SAFE), ""))))
+"""
+
+
 @unittest.skipIf(PYTHON is None, "no Python here has torch")
 class Border(unittest.TestCase):
     def setUp(self) -> None:
@@ -124,6 +145,46 @@ class Border(unittest.TestCase):
 
     def test_sgd_with_momentum(self) -> None:
         self.both_ways("sgd")
+
+
+def run(scenario: dict, folder: Path, *more: object) -> list[dict]:
+    """What lit_border_run tells of a scenario."""
+    file = folder / "scenario.json"
+    file.write_text(json.dumps(scenario), encoding="utf-8")
+    done = subprocess.run([BIN / "lit_border_run", file, folder / "run", *map(str, more)], capture_output=True, text=True,
+                          check=False, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    if done.returncode != 0:
+        raise AssertionError(done.stderr)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@unittest.skipIf(PYTHON is None, "no Python here has torch")
+class ReadByLightning(unittest.TestCase):
+    """Our files have every key that Lightning's restoring was seen to ask for, and of that type.
+
+    A dict that notes what is asked of it made the list, in real runs of Lightning 2.6.
+    """
+
+    def shape(self, file: Path) -> dict[str, str]:
+        python, version = PYTHON
+        safe = {} if re.match(r"1\.|2\.[0-5]", version) else {"weights_only": True}
+        done = subprocess.run([python, "-c", f"SAFE = {safe}\n{SHAPE}", file], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)
+
+    def test_every_key(self) -> None:
+        read = json.loads((HERE / "border" / "read_by_lightning.json").read_text(encoding="utf-8"))
+        for name, case in read["of each"].items():
+            with self.subTest(name), tempfile.TemporaryDirectory() as folder:
+                run(case["scenario"], Path(folder))
+                ours = self.shape(Path(folder, "run", "ckpt", case["file"]))
+                wanted = read["of all"] | case["keys"]
+                self.assertGreater(len(wanted), 90)
+                self.assertEqual({key: ours.get(key, "nothing") for key in wanted}, wanted)
+
+
+class WrittenByLightning(unittest.TestCase):
+    """Files that Lightning wrote halfway go on here as Lightning's own run did that was never halved."""
 
 
 if __name__ == "__main__":

@@ -505,10 +505,14 @@ TEST_F(Tied, ABackboneIsLetGoOnceAndARunResumes) {
   EXPECT_THAT(sizes, ElementsAre(2, 1));
   const course::Value file = course::read_torch_file(folder_ / "last.ckpt");
   const course::Dict& callbacks = file.as_dict().at("callbacks").as_dict();
-  const auto& added =
-      callbacks.at("BackboneFinetuning").as_dict().at("internal_optimizer_metadata").as_list();
-  ASSERT_EQ(added.size(), 1);
-  const auto& names = added[0].as_dict().at("params").as_list();
+  const auto& groups = callbacks.at("BackboneFinetuning")
+                           .as_dict()
+                           .at("internal_optimizer_metadata")
+                           .as_dict()
+                           .at(0)
+                           .as_list();
+  ASSERT_EQ(groups.size(), 2);
+  const auto& names = groups[1].as_dict().at("params").as_list();
   ASSERT_EQ(names.size(), 1);
   EXPECT_EQ(names[0].as_string(), "backbone.encoder.weight");
   EXPECT_THAT(messages_.warnings, ::testing::Not(Contains(HasSubstr("in the optimizer already"))));

@@ -42,6 +42,7 @@ std::string repr(const Value& value) {
     return fmt::format("('{}', {}, [{}])", c10::toString(tensor.scalar_type()),
                        c10::str(tensor.sizes()), numbers);
   }
+  if (value.is<course::Unusable>()) return "'<" + value.kind() + ">'";
   std::string text;
   for (const auto& [key, item] : value.as_dict()) text += repr(key) + ": " + repr(item) + ", ";
   return "{" + text + "}";

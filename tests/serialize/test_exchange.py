@@ -32,6 +32,10 @@ files = {
     "device": torch.device("cpu"),
     "tuples": [(1,), (2, 3), ((4,),), {5: (6,)}, (7, (8,))],
     "sets": {"one": {7}, "none": set(), "frozen": frozenset([8])},
+    "others": {"bytes": b"ab", "bytearray": bytearray(b"xy"), "counter": collections.Counter([5, 5]), "complex": 1 + 2j, "large": 2**80,
+               "sparse": torch.eye(2).to_sparse(), "quantized": torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8),
+               "schedule": torch.optim.lr_scheduler.OneCycleLR(torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9), max_lr=0.1,
+                                                               total_steps=40).state_dict(), "after": 1},
 }
 for name, value in files.items():
     for protocol in (2, 4):
@@ -40,6 +44,16 @@ for name, value in files.items():
 names = {torch.float32: "Float", torch.float64: "Double", torch.float16: "Half", torch.bfloat16: "BFloat16", torch.uint8: "Byte",
          torch.int8: "Char", torch.int16: "Short", torch.int32: "Int", torch.int64: "Long", torch.bool: "Bool"}
 def plain(value):
+    if isinstance(value, torch.Tensor) and (value.is_sparse or value.is_quantized):
+        return "<a sparse tensor>" if value.is_sparse else "<a quantized tensor>"
+    if isinstance(value, (bytes, bytearray)):
+        return value.decode("latin1")
+    if isinstance(value, complex):
+        return "<a complex number>"
+    if isinstance(value, int) and abs(value) >= 2**63:
+        return "<a whole number of more than 64 bits>"
+    if hasattr(value, "__self__"):
+        return "<torch.optim.lr_scheduler.OneCycleLR>"
     if isinstance(value, torch.Tensor):
         return (names[value.dtype], list(value.shape), [float(x) for x in value.detach().double().flatten()])
     if isinstance(value, dict):

@@ -75,17 +75,24 @@ def verb_help(name: str) -> str:
     return f"./course {verb.usage}\n\n{verb.line[0].upper()}{verb.line[1:]}.\n\n{verb.more}"
 
 
-def take_preset(arguments: list[str]) -> tuple[str, list[str]]:
-    """The preset that --preset or COURSE_PRESET names (default: release), and the other arguments."""
-    preset, rest = os.environ.get("COURSE_PRESET") or "release", []
+def take_value(flag: str, arguments: list[str]) -> tuple[str | None, list[str]]:
+    """What stands behind a flag, as "FLAG VALUE" or "FLAG=VALUE", and the other arguments."""
+    value, rest = None, []
     words = iter(arguments)
     for word in words:
-        if word == "--preset":
-            preset = next(words, "")
-        elif word.startswith("--preset="):
-            preset = word.partition("=")[2]
+        if word == flag:
+            value = next(words, "")
+        elif word.startswith(f"{flag}="):
+            value = word.partition("=")[2]
         else:
             rest.append(word)
+    return value, rest
+
+
+def take_preset(arguments: list[str]) -> tuple[str, list[str]]:
+    """The preset that --preset or COURSE_PRESET names (default: release), and the other arguments."""
+    preset, rest = take_value("--preset", arguments)
+    preset = os.environ.get("COURSE_PRESET") or "release" if preset is None else preset
     if preset not in build.PRESETS:
         raise UsageError(f"there is no preset '{preset}'{did_you_mean(preset, build.PRESETS)}; "
                          f"there are {', '.join(build.PRESETS)}")
@@ -245,12 +252,15 @@ def prove(arguments: list[str]) -> int:
     """prove [--all | NAME...]"""
     from coursetool import prove as proofs
     preset, words = take_preset(arguments)
+    python, words = take_value("--python", words)
+    if python == "":
+        raise UsageError("--python needs the name of a Python, as in ./course prove border --python python3")
     words = [word for word in words if word != "--all"] if words == ["--all"] else words
     refuse_flags("prove", words)
     unknown = next((word for word in words if word not in proofs.PROOFS), None)
     if unknown is not None:
         raise UsageError(f"there is no proof '{unknown}'{did_you_mean(unknown, list(proofs.PROOFS))}; there are {', '.join(proofs.PROOFS)}")
-    return proofs.main(ROOT, preset, words)
+    return proofs.main(ROOT, preset, words, python)
 
 
 VERBS = {
@@ -317,6 +327,8 @@ VERBS = {
                   "fuzz       afl++ looks for files that are answered with anything but an error, ten minutes for each kind; and\n"
                   "           random values in a checkpoint are tried for ten more, under the sanitizers\n"
                   "lessons    step 12 on the whole data set: the classifier's accuracy and time, the autoencoder's losses; three minutes\n"
+                  "border     halves of runs in C++ and in Python's Lightning, in over a hundred forms: the other half is what a whole run\n"
+                  "           does; five minutes. --python PYTHON names one that imports lightning\n"
                   "Without a NAME, or with --all, all of them. --preset as for run.", prove),
     "chain": Verb("chain carry STEP", "bring a change of one lesson's code into all those behind it",
                   "For authors: CONTRIBUTING.md tells when.\n\n"

@@ -3,8 +3,10 @@ import csv
 import os
 import random
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -37,6 +39,22 @@ def fuzz(root: Path, preset: str) -> int:
     packages.install(("build",))
     build.build(root, "asan", "fuzz_checkpoint")
     command = [build.folder(root, "asan") / "bin" / "fuzz_checkpoint", "--seconds", "600"]
+    show(command)
+    return subprocess.run(command, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"}).returncode
+
+
+def border(root: Path, preset: str, python: str | None) -> int:
+    """A run may be half of C++ and half of Python's Lightning: what follows is what it had been without."""
+    words = shlex.split(python or "python3")
+    if subprocess.run([*words, "-c", "import lightning.pytorch"], capture_output=True, check=False).returncode != 0:
+        if python is None:
+            print("border: not run, since this python3 has no lightning; --python names another", flush=True)
+            return 0
+        raise CourseError(f"{python} does not import lightning.pytorch, which ./course prove border runs")
+    packages.install(("build",))
+    build.build(root, preset, "lit_border_run")
+    command = [sys.executable, root / "tests/lit/border/relay.py", "--cpp", build.folder(root, preset) / "bin" / "lit_border_run",
+               "--python", shlex.join(words)]
     show(command)
     return subprocess.run(command, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"}).returncode
 
@@ -81,8 +99,11 @@ def lessons(root: Path, preset: str) -> int:
     return 1 if failures else 0
 
 
-PROOFS = {"exercises": exercise_proof.whole, "resume": resume, "fuzz": fuzz, "lessons": lessons}
+PROOFS = {"exercises": exercise_proof.whole, "resume": resume, "fuzz": fuzz, "lessons": lessons, "border": border}
+BESIDE_PYTHON = {"border"}  # those that run a Python of the user's
 
 
-def main(root: Path, preset: str, names: list[str]) -> int:
-    return max(PROOFS[name](root, preset) for name in names or PROOFS)
+def main(root: Path, preset: str, names: list[str], python: str | None = None) -> int:
+    def run(name: str) -> int:
+        return PROOFS[name](root, preset, *([python] if name in BESIDE_PYTHON else []))
+    return max(run(name) for name in names or PROOFS)

@@ -39,10 +39,11 @@ std::string EarlyStopping::state_key() const {
 course::Dict EarlyStopping::state_dict() const {
   return {{"wait_count", wait_count_},
           {"stopped_epoch", stopped_epoch_},
-          {"best_score", best_score_},
+          {"best_score", torch::scalar_tensor(best_score_, torch::kFloat64)},
           {"patience", options_.patience},
           {"stopping_reason", static_cast<int64_t>(reason_)},
-          {"stopping_reason_message", reason_message_},
+          {"stopping_reason_message",
+           reason_message_.empty() ? course::Value() : course::Value(reason_message_)},
           {"best_epoch", best_epoch_}};
 }
 

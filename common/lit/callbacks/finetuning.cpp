@@ -13,6 +13,7 @@
 #include "lit/trainer/checkpoint_connector.h"
 #include "lit/trainer/trainer.h"
 #include "serialize/checked.h"
+#include "serialize/optimizer_state.h"
 #include "serialize/parameters.h"
 
 namespace lit {
@@ -136,7 +137,7 @@ void BaseFinetuning::setup(Trainer& trainer, LightningModule& module, const std:
   if (trainer.current_epoch() > 0) {
     restored_ = true;  // a second fit makes its optimizers anew
   } else if (!restored_) {
-    added_.clear();
+    groups_.clear();
     unfrozen_.clear();
   }
 }
@@ -152,30 +153,58 @@ void BaseFinetuning::on_fit_start(Trainer& trainer, LightningModule& module) {
   go_on_with(trainer.ckpt_path(), [&] { add_groups(trainer, module); });
 }
 
+// Those that are not kept yet.
+void BaseFinetuning::keep_groups(const LightningModule& module,
+                                 const torch::optim::Optimizer& optimizer,
+                                 course::List& kept) const {
+  const auto& groups = optimizer.param_groups();
+  if (kept.size() >= groups.size()) return;
+  course::List options(groups.size(), course::Dict());
+  try {
+    options = course::optimizer_state_dict(optimizer).at("param_groups").as_list();
+  } catch (const course::Error&) {  // of an optimizer that cannot be gone on with anyway
+  }
+  for (size_t g = kept.size(); g < groups.size(); ++g) {
+    course::Dict group = options[g].as_dict();
+    course::List names;
+    for (const std::string& name : names_of(module, groups[g].params())) names.emplace_back(name);
+    group.set("params", names);
+    kept.emplace_back(group);
+  }
+}
+
 void BaseFinetuning::add_groups(Trainer& trainer, LightningModule& module) {
   const auto named = module.named_parameters();
-  for (const Group& group : added_) {
-    if (group.optimizer >= static_cast<int64_t>(trainer.optimizers().size())) {
+  for (auto& [number, kept] : groups_) {
+    if (number >= static_cast<int64_t>(trainer.optimizers().size())) {
       throw Error(fmt::format("internal_optimizer_metadata is of {} optimizers, but there are {}",
-                              group.optimizer + 1, trainer.optimizers().size()));
+                              number + 1, trainer.optimizers().size()));
     }
-    torch::optim::Optimizer& optimizer =
-        *trainer.optimizers()[static_cast<size_t>(group.optimizer)];
-    std::vector<torch::Tensor> parameters;
-    for (const std::string& name : group.parameters) {
-      const torch::Tensor* parameter = named.find(name);
-      if (parameter == nullptr) {
-        throw Error(
-            fmt::format("internal_optimizer_metadata has a parameter group with the params {}, "
-                        "which the module "
-                        "does not have",
-                        name));
+    torch::optim::Optimizer& optimizer = *trainer.optimizers()[static_cast<size_t>(number)];
+    if (only_added_) {
+      course::List all;
+      keep_groups(module, optimizer, all);
+      all.insert(all.end(), kept.begin(), kept.end());
+      kept = all;
+    }
+    for (size_t g = optimizer.param_groups().size(); g < kept.size(); ++g) {
+      std::vector<torch::Tensor> parameters;
+      for (const course::Value& name : kept[g].as_dict().at("params").as_list()) {
+        const torch::Tensor* parameter = named.find(name.as_string());
+        if (parameter == nullptr) {
+          throw Error(
+              fmt::format("internal_optimizer_metadata has a parameter group with the params {}, "
+                          "which the module does not have",
+                          name.as_string()));
+        }
+        parameters.push_back(*parameter);
+        parameters.back().set_requires_grad(true);
       }
-      parameters.push_back(*parameter);
+      add_group(optimizer, std::move(parameters),
+                optimizer.param_groups().front().options().get_lr());
     }
-    add_group(optimizer, std::move(parameters),
-              optimizer.param_groups().front().options().get_lr());
   }
+  only_added_ = false;
 }
 
 void BaseFinetuning::on_train_epoch_start(Trainer& trainer, LightningModule& module) {
@@ -193,12 +222,10 @@ void BaseFinetuning::on_train_epoch_start(Trainer& trainer, LightningModule& mod
   const std::set<std::string> before = frozen();
   for (size_t i = 0; i < trainer.optimizers().size(); ++i) {
     torch::optim::Optimizer& optimizer = *trainer.optimizers()[i];
-    const size_t groups = optimizer.param_groups().size();
+    course::List& kept = groups_[static_cast<int64_t>(i)];
+    keep_groups(module, optimizer, kept);
     finetune_function(module, trainer.current_epoch(), optimizer);
-    for (size_t g = groups; g < optimizer.param_groups().size(); ++g) {
-      added_.push_back(
-          {static_cast<int64_t>(i), names_of(module, optimizer.param_groups()[g].params())});
-    }
+    keep_groups(module, optimizer, kept);
   }
   const std::set<std::string> after = frozen();
   std::set_difference(before.begin(), before.end(), after.begin(), after.end(),
@@ -206,31 +233,46 @@ void BaseFinetuning::on_train_epoch_start(Trainer& trainer, LightningModule& mod
 }
 
 course::Dict BaseFinetuning::state_dict() const {
-  course::List groups, unfrozen;
-  for (const Group& group : added_) {
-    course::List names;
-    for (const std::string& name : group.parameters) names.emplace_back(name);
-    groups.emplace_back(course::Dict{{"optimizer", group.optimizer}, {"params", names}});
-  }
+  course::Dict groups;
+  for (const auto& [number, kept] : groups_) groups.set(number, kept);
+  course::List unfrozen;
   for (const std::string& name : unfrozen_) unfrozen.emplace_back(name);
   return {{"internal_optimizer_metadata", groups}, {"unfrozen", unfrozen}};
 }
 
 void BaseFinetuning::load_state_dict(const course::Dict& state) {
-  added_.clear();
-  unfrozen_.clear();
-  for (const course::Value& value : course::list(state, "internal_optimizer_metadata")) {
-    const std::string at = fmt::format("internal_optimizer_metadata[{}]", added_.size());
-    const course::Dict& kept = course::dict(value, at);
-    Group group{course::whole(kept, "optimizer"), {}};
-    for (const course::Value& name : course::list(kept, "params")) {
-      group.parameters.push_back(course::text(name, at + ".params"));
+  const std::string key = "internal_optimizer_metadata";
+  const auto checked = [](const course::Value& value, const std::string& at) {
+    const course::Dict& group = course::dict(value, at);
+    for (const course::Value& name : course::list(group, "params")) {
+      course::text(name, at + ".params");
     }
-    added_.push_back(std::move(group));
+    return group;
+  };
+  Groups loaded;
+  const course::Value& metadata = state.at(key);
+  only_added_ = metadata.is<course::List>();
+  if (only_added_) {  // version 0.1
+    for (const course::Value& value : metadata.as_list()) {
+      const course::Dict group = checked(value, key);
+      loaded[course::whole(group, "optimizer")].emplace_back(group);
+    }
+  } else {
+    for (const auto& [number, groups] : course::dict(metadata, key)) {
+      course::List& kept = loaded[course::whole(number, "a key of " + key)];
+      for (const course::Value& value : course::list(groups, key)) {
+        kept.emplace_back(checked(value, fmt::format("{}[{}]", key, kept.size())));
+      }
+    }
   }
-  for (const course::Value& name : course::list(state, "unfrozen")) {
-    unfrozen_.insert(course::text(name, "unfrozen"));
+  std::set<std::string> unfrozen;
+  if (state.find("unfrozen") != nullptr) {  // Lightning keeps no such thing
+    for (const course::Value& name : course::list(state, "unfrozen")) {
+      unfrozen.insert(course::text(name, "unfrozen"));
+    }
   }
+  groups_ = std::move(loaded);
+  unfrozen_ = std::move(unfrozen);
   restored_ = true;
 }
 
@@ -286,7 +328,9 @@ course::Dict BackboneFinetuning::state_dict() const {
 
 void BackboneFinetuning::load_state_dict(const course::Dict& state) {
   BaseFinetuning::load_state_dict(state);
-  previous_backbone_lr_ = course::number(state, "previous_backbone_lr", course::kLearningRate);
+  const bool is_known = !state.at("previous_backbone_lr").is_none();
+  previous_backbone_lr_ =
+      is_known ? course::number(state, "previous_backbone_lr", course::kLearningRate) : 0;
 }
 
 }  // namespace lit

@@ -65,11 +65,10 @@ class BaseFinetuning : public Callback {
                                     double initial_denom_lr = 10, bool train_bn = true);
 
  private:
-  // A group that came later: which optimizer's, and what is in it.
-  struct Group {
-    int64_t optimizer;
-    std::vector<std::string> parameters;
-  };
+  // The groups of each optimizer as Python keeps them: its options, and its params by name.
+  using Groups = std::map<int64_t, course::List>;
+  void keep_groups(const LightningModule& module, const torch::optim::Optimizer& optimizer,
+                   course::List& kept) const;
   void add_groups(Trainer& trainer, LightningModule& module);
   void add_group(torch::optim::Optimizer& optimizer, std::vector<torch::Tensor> parameters,
                  double lr);
@@ -77,8 +76,8 @@ class BaseFinetuning : public Callback {
   // Batch norms, with their own momentum.
   std::map<const torch::nn::Module*, std::optional<double>> stilled_;
   std::set<std::string> unfrozen_;  // modules by name
-  std::vector<Group> added_;
-  bool restored_ = false;
+  Groups groups_;
+  bool restored_ = false, only_added_ = false;  // of the groups: those that came later alone
 };
 
 /// Lightning's arguments.

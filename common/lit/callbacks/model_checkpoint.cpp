@@ -192,13 +192,13 @@ fs::path ModelCheckpoint::resolve_dirpath(const Trainer& trainer) const {
   } else if (folder.empty()) {
     folder = trainer.log_dir() / "checkpoints";
   }
-  return real_path(folder);
+  return folder;
 }
 
 std::vector<fs::path> ModelCheckpoint::last_checkpoints(const Trainer& trainer) const {
   std::vector<fs::path> found;
   std::error_code missing;
-  for (const auto& entry : fs::directory_iterator(resolve_dirpath(trainer), missing)) {
+  for (const auto& entry : fs::directory_iterator(real_path(resolve_dirpath(trainer)), missing)) {
     const fs::path& path = entry.path();
     const std::string name = path.filename().string();
     if (name.rfind(CHECKPOINT_NAME_LAST, 0) == 0 && path.extension() == FILE_EXTENSION) {
@@ -211,7 +211,12 @@ std::vector<fs::path> ModelCheckpoint::last_checkpoints(const Trainer& trainer) 
 // --- When -------------------------------------------------------------------------------------
 
 void ModelCheckpoint::setup(Trainer& trainer, LightningModule&, const std::string& stage) {
-  if (dirpath_.empty()) dirpath_ = resolve_dirpath(trainer);
+  if (dirpath_.empty()) {
+    const fs::path folder = resolve_dirpath(trainer);
+    dirpath_ = real_path(folder);
+    // Python makes a real path of one that it is given, and takes its own as it is.
+    dirpath_in_python_ = options_.dirpath.empty() ? folder : dirpath_;
+  }
   ckpt_path_ = trainer.ckpt_path().empty() ? fs::path() : real_path(trainer.ckpt_path());
   leftovers_.clear();
   same_folder_ = validated_ = deferred_ = false;
@@ -493,12 +498,29 @@ void ModelCheckpoint::remove(const Trainer& trainer, const fs::path& previous,
 
 // --- State ------------------------------------------------------------------------------------
 
+namespace {
+
+// "datetime.timedelta(days=1, seconds=30)", as Python's repr() has it.
+std::string python_timedelta(double seconds) {
+  constexpr int64_t kSecond = 1'000'000, kDay = 86'400 * kSecond;
+  const auto all = static_cast<int64_t>(std::nearbyint(seconds * kSecond));
+  std::string text;
+  const auto part = [&](const char* name, int64_t value) {
+    if (value != 0) text += fmt::format("{}{}={}", text.empty() ? "" : ", ", name, value);
+  };
+  part("days", all / kDay);
+  part("seconds", all % kDay / kSecond);
+  part("microseconds", all % kSecond);
+  return fmt::format("datetime.timedelta({})", text.empty() ? "0" : text);
+}
+
+}  // namespace
+
 std::string ModelCheckpoint::state_key() const {
   const std::string monitor = options_.monitor.empty() ? "None" : "'" + options_.monitor + "'";
-  const std::string interval =
-      options_.train_time_interval
-          ? fmt::format("datetime.timedelta(seconds={:g})", options_.train_time_interval->seconds())
-          : "None";
+  const std::string interval = options_.train_time_interval
+                                   ? python_timedelta(options_.train_time_interval->seconds())
+                                   : "None";
   return fmt::format(
       "ModelCheckpoint{{'monitor': {}, 'mode': '{}', 'every_n_train_steps': {}, 'every_n_epochs': "
       "{}, 'train_time_interval': {}}}",
@@ -506,19 +528,20 @@ std::string ModelCheckpoint::state_key() const {
 }
 
 course::Dict ModelCheckpoint::state_dict() const {
-  const auto score = [](std::optional<double> value) {
-    return value ? course::Value(*value) : course::Value();
+  const auto tensor = [](double value) { return torch::scalar_tensor(value, torch::kFloat64); };
+  const auto score = [&](std::optional<double> value) {
+    return value ? course::Value(tensor(*value)) : course::Value();
   };
   course::Dict best_k;
-  for (const auto& [path, value] : best_k_models_) best_k.set(path.string(), value);
+  for (const auto& [path, value] : best_k_models_) best_k.set(path.string(), tensor(value));
   return {{"monitor", options_.monitor.empty() ? course::Value() : course::Value(options_.monitor)},
           {"best_model_score", score(best_model_score_)},
           {"best_model_path", best_model_path_.string()},
           {"current_score", score(current_score_)},
-          {"dirpath", dirpath_.string()},
+          {"dirpath", dirpath_in_python_.string()},
           {"best_k_models", best_k},
           {"kth_best_model_path", kth_best_model_path_.string()},
-          {"kth_value", kth_value_},
+          {"kth_value", tensor(kth_value_)},
           {"last_model_path", last_model_path_.string()},
           {"last_global_step_saved", last_global_step_saved_},
           {"last_step_of_last", last_step_of_last_},
@@ -540,7 +563,7 @@ bool ModelCheckpoint::has_moved_from(const fs::path& saved) const {
 
 void ModelCheckpoint::load_state_dict(const course::Dict& state) {
   const auto score = [&](const char* key) -> std::optional<double> {
-    if (state.at(key).is_none()) return std::nullopt;
+    if (state.find(key) == nullptr || state.at(key).is_none()) return std::nullopt;
     return course::number(state, key, course::kAnyScore);
   };
   named_.clear();
@@ -551,7 +574,10 @@ void ModelCheckpoint::load_state_dict(const course::Dict& state) {
     return fs::path(text);
   };
   const auto path_at = [&](const char* key) { return path_in(state.at(key), key); };
-  const fs::path saved = path_at("dirpath");
+  const auto path_or_none = [&](const char* key) {
+    return state.find(key) == nullptr ? fs::path() : path_at(key);
+  };
+  const fs::path saved = state.find("dirpath") == nullptr ? dirpath_ : path_at("dirpath");
   const bool moved = !is_same_folder(saved, dirpath_) && has_moved_from(saved);
   same_folder_ = moved || is_same_folder(saved, dirpath_);
   // Where a file lies now; "": it did not come along.
@@ -562,8 +588,11 @@ void ModelCheckpoint::load_state_dict(const course::Dict& state) {
     std::error_code failed;
     return fs::exists(here, failed) ? here : fs::path();
   };
+  // Lightning's older versions kept less.
   best_k_models_.clear();
-  const course::Dict& best_k = course::dict(state, "best_k_models");
+  const course::Dict best_k = state.find("best_k_models") == nullptr
+                                  ? course::Dict()
+                                  : course::dict(state, "best_k_models");
   for (const auto& [key, value] : best_k) {
     const fs::path here = now(path_in(key, "a key of best_k_models"));
     const double number = course::number(value, "a score of best_k_models", course::kAnyScore);
@@ -584,9 +613,9 @@ void ModelCheckpoint::load_state_dict(const course::Dict& state) {
   best_model_path_ = now(path_at("best_model_path"));
   best_model_score_ = score("best_model_score");
   current_score_ = score("current_score");
-  kth_best_model_path_ = now(path_at("kth_best_model_path"));
+  kth_best_model_path_ = now(path_or_none("kth_best_model_path"));
   kth_value_ = score("kth_value").value_or(kth_value_);
-  last_model_path_ = now(path_at("last_model_path"));
+  last_model_path_ = now(path_or_none("last_model_path"));
   if (state.find("last_global_step_saved") != nullptr) {
     last_global_step_saved_ = course::whole(state, "last_global_step_saved");
     last_saved_ = now(path_at("last_saved"));

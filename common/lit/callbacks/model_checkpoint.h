@@ -136,7 +136,7 @@ class ModelCheckpoint : public Callback {
 
   Options options_;
   int64_t every_n_train_steps_ = 0, every_n_epochs_ = 0;
-  std::filesystem::path dirpath_;
+  std::filesystem::path dirpath_, dirpath_in_python_;
 
   std::optional<double> best_model_score_, current_score_;
   std::filesystem::path best_model_path_, kth_best_model_path_, last_model_path_;

@@ -129,16 +129,25 @@ void WeightAveraging::average(const std::vector<torch::Tensor>& averages,
 
 void WeightAveraging::on_save_checkpoint(Trainer&, LightningModule& module,
                                          course::Dict& checkpoint) {
-  checkpoint.set("averaging_state", course::Dict{{"n_averaged", n_averaged_}});
-  if (n_averaged_ == 0) return;
+  const torch::Tensor count = torch::scalar_tensor(n_averaged_, torch::kInt64);
+  checkpoint.set("averaging_state", course::Dict{{"n_averaged", count}});
   const course::Dict current = checkpoint.at("state_dict").as_dict();
+  checkpoint.set("current_model_state", current);
+  if (n_averaged_ == 0) return;
   course::Dict averaged = current;
   const auto names = names_of(module);
   for (size_t i = 0; i < names.size(); ++i) {
     for (const std::string& name : names[i]) averaged.set(name, averages_[i]);
   }
   checkpoint.set("state_dict", averaged);
-  checkpoint.set("current_model_state", current);
+}
+
+course::Dict WeightAveraging::state_dict() const {
+  return {{"latest_update_step", latest_step_}};
+}
+
+void WeightAveraging::load_state_dict(const course::Dict& state) {
+  latest_step_ = course::whole(state, "latest_update_step");
 }
 
 void WeightAveraging::on_load_checkpoint(Trainer& trainer, LightningModule& module,
@@ -148,14 +157,15 @@ void WeightAveraging::on_load_checkpoint(Trainer& trainer, LightningModule& modu
   n_averaged_ =
       averaged ? course::whole(course::dict(checkpoint, "averaging_state"), "n_averaged") : 0;
   averages_.clear();
-  if (n_averaged_ == 0) {
-    if (!averaged) warn("the checkpoint has no averages of weights; they begin with those in it");
+  if (!averaged) {
+    warn("the checkpoint has no averages of weights; they begin with those in it");
     return;
   }
+  if (n_averaged_ == 0 && checkpoint.find("current_model_state") == nullptr) return;  // version 0.1
   const course::Dict& state = course::dict(checkpoint, "state_dict");
   const std::vector<torch::Tensor> weights = weights_of(module);
   const auto names = names_of(module);
-  for (size_t i = 0; i < names.size(); ++i) {
+  for (size_t i = 0; i < names.size() && n_averaged_ > 0; ++i) {
     const torch::Tensor& weight = weights[i];
     averages_.push_back(
         course::tensor(state, names[i].front(), weight.sizes(), weight.scalar_type())

@@ -39,6 +39,8 @@ class WeightAveraging : public Callback {
   void on_validation_epoch_end(Trainer& trainer, LightningModule& module) override;
   void on_exception(Trainer& trainer, LightningModule& module, const std::exception& what) override;
 
+  course::Dict state_dict() const override;
+  void load_state_dict(const course::Dict& state) override;
   void on_save_checkpoint(Trainer& trainer, LightningModule& module,
                           course::Dict& checkpoint) override;
   void on_load_checkpoint(Trainer& trainer, LightningModule& module,

@@ -21,7 +21,9 @@ Batch LightningDataModule::on_after_batch_transfer(Batch batch, int64_t) {
 void LightningDataModule::on_exception(const std::exception&) {}
 void LightningDataModule::load_state_dict(const course::Dict&) {}
 
-void LightningDataModule::save_hyperparameters(const course::Dict& hparams, bool logger) {
+void LightningDataModule::save_hyperparameters(const course::Dict& hparams, bool logger,
+                                               const std::string& name) {
+  hparams_name_ = name;
   logs_hparams_ = logger;
   for (const auto& [key, value] : hparams) hparams_.set(key, value);
 }

@@ -50,9 +50,11 @@ class LightningDataModule {
   virtual std::optional<HookSet> overridden_hooks() const { return std::nullopt; }
 
   /// Keeps `hparams` for checkpoints and, with `logger`, for loggers.
-  void save_hyperparameters(const course::Dict& hparams, bool logger = true);
+  void save_hyperparameters(const course::Dict& hparams, bool logger = true,
+                            const std::string& name = "kwargs");
   bool logs_hparams() const { return logs_hparams_; }
   const course::Dict& hparams() const { return hparams_; }
+  const std::string& hparams_name() const { return hparams_name_; }
 
   /// The Trainer that uses it. @throws Error outside of a run
   Trainer& trainer() const;
@@ -60,6 +62,7 @@ class LightningDataModule {
  private:
   friend class Trainer;
   course::Dict hparams_;
+  std::string hparams_name_ = "kwargs";
   bool logs_hparams_ = true;
   Trainer* trainer_ = nullptr;
 };

@@ -133,7 +133,9 @@ void LightningModule::log_dict(const std::vector<std::pair<std::string, LogValue
   for (const auto& [name, value] : values) log(name, value, options);
 }
 
-void LightningModule::save_hyperparameters(const course::Dict& hparams, bool logger) {
+void LightningModule::save_hyperparameters(const course::Dict& hparams, bool logger,
+                                           const std::string& name) {
+  hparams_name_ = name;
   logs_hparams_ = logger;
   for (const auto& [key, value] : hparams) hparams_.set(key, value);
 }

@@ -190,9 +190,14 @@ class LightningModule : public torch::nn::Module {
 
   /// Keeps `hparams` for checkpoints and, with `logger`, for loggers; keys of a second call are
   /// added to the first's.
-  void save_hyperparameters(const course::Dict& hparams, bool logger = true);
+  /// @param name  how the same module in Python takes them (its load_from_checkpoint reads it):
+  ///              "kwargs", each as an argument of its own, or the name of the argument that takes
+  ///              them all, as "hparams" of `def __init__(self, hparams)`
+  void save_hyperparameters(const course::Dict& hparams, bool logger = true,
+                            const std::string& name = "kwargs");
   bool logs_hparams() const { return logs_hparams_; }
   const course::Dict& hparams() const { return hparams_; }
+  const std::string& hparams_name() const { return hparams_name_; }
 
   /// As Python's: each tensor and each module once, under its first name, however many names it is
   /// registered with. (torch::nn::Module's own list tied weights twice, and an optimizer that is
@@ -251,6 +256,7 @@ class LightningModule : public torch::nn::Module {
   void log_metrics(const std::shared_ptr<MetricCollection>& metrics, const LogOptions& options);
 
   course::Dict hparams_;
+  std::string hparams_name_ = "kwargs";
   bool logs_hparams_ = true;
   Trainer* trainer_ = nullptr;
   std::vector<std::pair<torch::Tensor, bool>> toggled_;

@@ -111,6 +111,8 @@ std::vector<Scores> EvaluationLoop::run(int64_t at_most) {
   trainer_.results_ = &results;
   trainer_.results_on_step_ = true;
   seen_.resize(loaders_.size());
+  started_ = completed_ = 0;
+  is_last_ = false;
 
   trainer_.save_modes();
   calls_.module(names.model_eval, [&](LightningModule& module) { (module.*names.do_eval)(); });
@@ -146,7 +148,10 @@ void EvaluationLoop::run_loader(size_t index, int64_t batches) {
     course::throw_if_interrupted();
     auto batch = next();
     if (!batch) break;
+    ++started_;
     run_batch(std::move(*batch), fetcher.count() - 1, static_cast<int64_t>(index));
+    ++completed_;
+    is_last_ = fetcher.is_last() && index + 1 == loaders_.size();
     if (trainer_.state_.fn != TrainerState::Fn::fit) trainer_.profiler().step();
     log_step(index);
   }
@@ -210,6 +215,24 @@ course::Dict EvaluationLoop::state_dict() const {
   course::List seen;
   for (const int64_t batches : seen_) seen.emplace_back(batches);
   return {{"seen", seen}};
+}
+
+namespace {
+
+course::Dict batch_progress(int64_t started, int64_t completed, bool is_last) {
+  const course::Dict counter{
+      {"ready", started}, {"started", started}, {"processed", completed}, {"completed", completed}};
+  return {{"total", counter}, {"current", counter}, {"is_last_batch", is_last}};
+}
+
+}  // namespace
+
+course::Dict EvaluationLoop::progress() const {
+  return batch_progress(started_, completed_, is_last_);
+}
+
+course::Dict EvaluationLoop::not_run() {
+  return {{"state_dict", course::Dict{}}, {"batch_progress", batch_progress(0, 0, false)}};
 }
 
 void EvaluationLoop::load_state_dict(const course::Dict& state) {

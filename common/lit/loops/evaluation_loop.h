@@ -40,6 +40,10 @@ class EvaluationLoop {
   /// How many batches of each loader there were so far.
   course::Dict state_dict() const;
   void load_state_dict(const course::Dict& state);
+  /// How far the evaluation at hand is, or the last one, by Lightning's counters.
+  course::Dict progress() const;
+  /// What Lightning keeps of a loop that has not run.
+  static course::Dict not_run();
 
   Results results;
 
@@ -59,8 +63,10 @@ class EvaluationLoop {
   Loaders given_, loaders_;
   bool loaded_ = false;
   int64_t loaded_in_epoch_ = 0;
-  std::vector<int64_t> batches_;  // of each loader, after the limit
-  std::vector<int64_t> seen_;     // of each loader, over all runs
+  std::vector<int64_t> batches_;         // of each loader, after the limit
+  std::vector<int64_t> seen_;            // of each loader, over all runs
+  int64_t started_ = 0, completed_ = 0;  // batches of this run
+  bool is_last_ = false;
 };
 
 }  // namespace lit

@@ -204,6 +204,8 @@ std::optional<Batch> FitLoop::next_batch() {
 void FitLoop::begin_epoch() {
   batch_idx_ = -1;
   batches_done_ = 0;
+  steps_before_epoch_ = trainer_.global_step_;
+  scheduler_steps_before_epoch_ = scheduler_steps_;
   trainer_.is_last_batch_ = false;
   loader_->begin_epoch(trainer_.current_epoch_);
   fetcher_.begin();
@@ -242,6 +244,7 @@ void FitLoop::run_batch(Batch given) {
     batches_done_ = batch_idx_ + 1;
     place_ = Place::batch_end;
     calls_.on_train_batch_end({}, given, batch_idx_);
+    place_ = Place::batch_logged;
     return;
   }
   const Batch batch = trainer_.transfer(std::move(given), 0);
@@ -272,6 +275,7 @@ void FitLoop::run_batch(Batch given) {
   place_ = Place::batch_end;
   calls_.on_train_batch_end(outputs, batch, batch_idx_);
   log_step();
+  place_ = Place::batch_logged;
   trainer_.batch_ = nullptr;
 }
 
@@ -430,6 +434,7 @@ void FitLoop::update_lr_schedulers(std::string_view interval, bool plateau) {
     calls_.module(Hook::lr_scheduler_step, [&](LightningModule& module) {
       module.lr_scheduler_step(*config.scheduler, metric);
     });
+    ++scheduler_steps_;
   }
 }
 
@@ -472,6 +477,8 @@ const char* FitLoop::name_of(Place place) {
       return "batch_start";
     case Place::batch_end:
       return "batch_end";
+    case Place::batch_logged:
+      return "batch_logged";
     case Place::validated:
       return "validated";
     case Place::epoch_end:
@@ -482,7 +489,7 @@ const char* FitLoop::name_of(Place place) {
 
 FitLoop::Place FitLoop::place_of(const std::string& name) {
   for (const Place place : {Place::epoch_start, Place::batch_start, Place::batch_end,
-                            Place::validated, Place::epoch_end}) {
+                            Place::batch_logged, Place::validated, Place::epoch_end}) {
     if (name == name_of(place)) return place;
   }
   throw Error("the checkpoint was written at \"" + name + "\", which is no place in an epoch");
@@ -490,9 +497,15 @@ FitLoop::Place FitLoop::place_of(const std::string& name) {
 
 namespace {
 
-// Lightning's four counters of one thing.
-course::Dict progress(int64_t ready, int64_t processed, int64_t completed) {
+// Lightning's counters of one thing: those of all epochs, and those of this one.
+course::Dict progress(const course::Dict& total, const course::Dict& current) {
+  return {{"total", total}, {"current", current}};
+}
+course::Dict counter(int64_t ready, int64_t processed, int64_t completed) {
   return {{"ready", ready}, {"started", ready}, {"processed", processed}, {"completed", completed}};
+}
+course::Dict counter_of_steps(int64_t steps) {
+  return {{"ready", steps}, {"completed", steps}};
 }
 
 std::map<const Metric*, std::string> metric_names(const LightningModule& module) {
@@ -516,21 +529,75 @@ std::map<std::string, std::shared_ptr<Metric>> metrics_by_name(const LightningMo
 
 }  // namespace
 
-course::Dict FitLoop::state_dict() {
+FitLoop::Place FitLoop::place() const {
   // The validation that has just ended is not to be done again.
-  const bool validated = place_ == Place::batch_end && trainer_.hook_ == Hook::on_validation_end;
-  const Place place = validated ? Place::validated : place_;
-  const bool in_epoch = place != Place::epoch_start && place != Place::epoch_end;
+  const bool validated = place_ == Place::batch_logged && trainer_.hook_ == Hook::on_validation_end;
+  return validated ? Place::validated : place_;
+}
+
+course::Dict FitLoop::state_dict() {
+  const Place place = this->place();
+  course::Dict state = counters(place);
+  state.set("lit", own_state(place));
+  return state;
+}
+
+// What Lightning goes on by.
+course::Dict FitLoop::counters(Place place) const {
   const bool at_end = place == Place::epoch_end;
-  const int64_t epochs = trainer_.current_epoch_, batches = batches_done_;
-  const bool batch_is_over = place != Place::batch_end && place != Place::validated;
+  const bool in_epoch = !at_end && place != Place::epoch_start;
+  const int64_t epochs = trainer_.current_epoch_;
+  const course::Dict of_epochs =
+      counter(epochs + (in_epoch || at_end ? 1 : 0), epochs + (at_end ? 1 : 0), epochs);
+
+  const int64_t ready = batch_idx_ + 1;
+  const int64_t processed = in_epoch ? batches_done_ : ready;
+  const int64_t completed = processed - (place == Place::batch_end ? 1 : 0);
+  const int64_t before = total_batch_idx_ + 1 - ready;  // of the epochs before
+
+  const bool automatic = trainer_.module().automatic_optimization;
+  const int64_t steps = automatic ? trainer_.global_step_ : 0;
+  const int64_t steps_of_epoch = automatic ? steps - steps_before_epoch_ : 0;
+  const course::Dict of_steps = progress(counter_of_steps(steps), counter_of_steps(steps_of_epoch));
+  // Gradients are dropped before each step, after the first batch of its window.
+  const auto drops = [](int64_t of) {
+    return course::Dict{{"ready", of}, {"started", of}, {"completed", of}};
+  };
+  const course::Dict of_drops = progress(drops(steps), drops(steps_of_epoch));
+  const course::Dict of_schedulers =
+      progress(counter_of_steps(scheduler_steps_),
+               counter_of_steps(scheduler_steps_ - scheduler_steps_before_epoch_));
+  const course::Dict by_hand = counter_of_steps(automatic ? 0 : trainer_.global_step_);
+  return {{"state_dict", course::Dict{}},
+          {"epoch_loop.state_dict",
+           course::Dict{{"_batches_that_stepped", trainer_.batches_that_stepped_}}},
+          {"epoch_loop.batch_progress",
+           course::Dict{{"total", counter(before + ready, before + processed, before + completed)},
+                        {"current", counter(ready, processed, completed)},
+                        {"is_last_batch", trainer_.is_last_batch_ && ready == processed}}},
+          {"epoch_loop.automatic_optimization.optim_progress",
+           course::Dict{{"optimizer", course::Dict{{"step", of_steps}, {"zero_grad", of_drops}}}}},
+          {"epoch_loop.automatic_optimization.state_dict", course::Dict{}},
+          {"epoch_loop.manual_optimization.state_dict", course::Dict{}},
+          {"epoch_loop.scheduler_progress", of_schedulers},
+          {"epoch_loop.val_loop.state_dict", course::Dict{}},
+          {"epoch_loop.manual_optimization.optim_step_progress", progress(by_hand, by_hand)},
+          {"epoch_loop.val_loop.batch_progress", validation_.progress()},
+          {"epoch_progress", progress(of_epochs, of_epochs)}};
+}
+
+// What goes on exactly as if nothing had been, and Lightning does not keep.
+course::Dict FitLoop::own_state(Place place) {
+  const bool in_epoch = place != Place::epoch_start && place != Place::epoch_end;
+  const int64_t batches = batches_done_;
   // A batch that was fetched and is not done is to be fetched again; what is known of it is not.
   const bool again = place == Place::batch_start && fetcher_.count() > batches;
   const bool is_last_batch = trainer_.is_last_batch_ && !again;
+  const int64_t not_done = in_epoch ? batch_idx_ + 1 - batches : 0;
 
   course::Dict lit{{"place", name_of(place)},
                    {"batches_done", batches},
-                   {"total_batch_idx", total_batch_idx_ - (batch_idx_ + 1 - batches)},
+                   {"total_batch_idx", total_batch_idx_ - not_done},
                    {"is_last_batch", is_last_batch},
                    {"told_of_minimum", told_of_minimum_},
                    {"validation_batches", validation_.state_dict()},
@@ -560,49 +627,87 @@ course::Dict FitLoop::state_dict() {
   course::Dict random{{"cpu", generator_state(torch::kCPU)}};
   if (!device.is_cpu()) random.set("device", generator_state(device));
   lit.set("random", random);
-
-  const course::Dict steps = progress(trainer_.global_step_, 0, trainer_.global_step_);
-  const course::Dict of_epochs =
-      progress(epochs + (in_epoch || at_end ? 1 : 0), epochs + (at_end ? 1 : 0), epochs);
-  return {
-      {"state_dict", course::Dict{}},
-      {"epoch_loop.state_dict",
-       course::Dict{{"_batches_that_stepped", trainer_.batches_that_stepped_}}},
-      {"epoch_loop.batch_progress",
-       course::Dict{{"total", progress(total_batch_idx_ + 1, total_batch_idx_ + 1,
-                                       total_batch_idx_ + (batch_is_over ? 1 : 0))},
-                    {"current", progress(batches, batches, batches - (batch_is_over ? 0 : 1))},
-                    {"is_last_batch", is_last_batch}}},
-      {"epoch_loop.automatic_optimization.optim_progress",
-       course::Dict{{"optimizer",
-                     course::Dict{{"step", course::Dict{{"total", steps}, {"current", steps}}}}}}},
-      {"epoch_progress", course::Dict{{"total", of_epochs}, {"current", of_epochs}}},
-      {"lit", lit}};
+  return lit;
 }
 
-// A checkpoint of Lightning's has its four counters; what it does not have begins anew.
+// Counters that are not there are 0, as in Lightning, whose older versions had fewer.
 void FitLoop::load_state_dict(const course::Dict& state) {
-  using course::dict, course::flag, course::whole;
-  const course::Dict& epochs = dict(dict(state, "epoch_progress"), "current");
-  const course::Dict& progress = dict(state, "epoch_loop.batch_progress");
-  trainer_.batches_that_stepped_ =
-      whole(dict(state, "epoch_loop.state_dict"), "_batches_that_stepped");
-  const int64_t completed = whole(epochs, "completed");
-  trainer_.current_epoch_ = completed;
-  if (state.find("lit") != nullptr) {
-    load_own(dict(state, "lit"));
-  } else {
-    trainer_.is_last_batch_ = false;
-    total_batch_idx_ = whole(dict(progress, "total"), "processed") - 1;
-    batches_done_ = whole(dict(progress, "current"), "processed");
-    const bool ended = whole(epochs, "processed") > completed;
-    if (ended || flag(progress, "is_last_batch")) {
-      trainer_.current_epoch_ = completed + 1;
-      batches_done_ = 0;
+  using course::dict, course::whole;
+  trainer_.batches_that_stepped_ = 0;
+  if (state.find("epoch_loop.state_dict") != nullptr) {
+    const course::Dict& loop = dict(state, "epoch_loop.state_dict");
+    if (loop.find("_batches_that_stepped") != nullptr) {
+      trainer_.batches_that_stepped_ = whole(loop, "_batches_that_stepped");
     }
-    if (batches_done_ > 0) resume_ = Place::batch_start;
+  }
+  load_counters(state);
+  if (state.find("lit") != nullptr) {
+    trainer_.current_epoch_ = whole(dict(dict(state, "epoch_progress"), "current"), "completed");
+    resumes_by_counters_ = false;
+    load_own(dict(state, "lit"));
   }
   if (resume_ == Place::epoch_start) resume_.reset();
+}
+
+// As Lightning reads its counters: an epoch that was begun and is not processed goes on behind its
+// batches that are.
+void FitLoop::load_counters(const course::Dict& state) {
+  using course::dict;
+  struct Counter {
+    int64_t ready = 0, started = 0, processed = 0, completed = 0;
+  };
+  const auto read = [&](const char* of, const char* which) {
+    Counter counter;
+    if (state.find(of) == nullptr) return counter;
+    const auto number = [&](const char* name, int64_t& to) {
+      const course::Dict& from = dict(dict(state, of), which);
+      if (from.find(name) != nullptr) to = course::whole(from, name);
+    };
+    course::within(of, [&] {
+      number("ready", counter.ready);
+      number("started", counter.started);
+      number("processed", counter.processed);
+      number("completed", counter.completed);
+    });
+    return counter;
+  };
+  const char* const kBatches = "epoch_loop.batch_progress";
+  const Counter epochs = read("epoch_progress", "current");
+  const Counter batches = read(kBatches, "current"), all = read(kBatches, "total");
+  const Counter validation = read("epoch_loop.val_loop.batch_progress", "total");
+  const course::Value* known = state.find(kBatches);
+  const bool is_last = known != nullptr && known->as_dict().find("is_last_batch") != nullptr &&
+                       course::flag(known->as_dict(), "is_last_batch");
+
+  resume_.reset();
+  resumes_by_counters_ = true;
+  trainer_.current_epoch_ = epochs.processed;
+  trainer_.is_last_batch_ = false;
+  batch_idx_ = batches.ready - 1;
+  total_batch_idx_ = all.processed - 1;
+  batches_done_ = 0;
+  steps_before_epoch_ = trainer_.global_step_;
+  scheduler_steps_ = read("epoch_loop.scheduler_progress", "total").completed;
+  scheduler_steps_before_epoch_ = scheduler_steps_;
+  if (epochs.ready == epochs.processed) return;  // between two epochs
+
+  const int64_t window = trainer_.options_.accumulate_grad_batches;
+  const bool in_batch_end = batches.completed < batches.processed;
+  if (in_batch_end && (is_last || batches.processed % window == 0)) {
+    ++trainer_.batches_that_stepped_;  // Lightning counts it behind that hook
+  }
+  // Of the metrics of an epoch nothing was kept: Lightning begins the next one.
+  if (in_batch_end && is_last) {
+    ++trainer_.current_epoch_;
+    return;
+  }
+  batches_done_ = batches.processed;
+  const bool batch_is_over = batches.completed == batches.ready && batches_done_ > 0;
+  const bool in_validation = validation.processed < validation.started;
+  resume_ = !batch_is_over  ? Place::batch_start
+            : in_validation ? Place::batch_logged
+                            : Place::validated;
+  trainer_.is_last_batch_ = is_last && batch_is_over;
 }
 
 // All of it is looked at here, before the run writes anything; the loader's place is its own
@@ -610,9 +715,12 @@ void FitLoop::load_state_dict(const course::Dict& state) {
 void FitLoop::load_own(const course::Dict& own) {
   using course::dict, course::flag, course::whole;
   resume_ = place_of(course::text(own, "place"));
-  const bool after_a_batch = resume_ == Place::batch_end || resume_ == Place::validated;
+  const bool after_a_batch =
+      resume_ == Place::batch_end || resume_ == Place::batch_logged || resume_ == Place::validated;
   batches_done_ = whole(own, "batches_done", after_a_batch ? 1 : 0);
-  total_batch_idx_ = whole(own, "total_batch_idx", -1);
+  const int64_t total_batch_idx = whole(own, "total_batch_idx", -1);
+  // Version 0.1 counted the epoch that was over twice.
+  if (resume_ != Place::epoch_start) total_batch_idx_ = total_batch_idx;
   trainer_.is_last_batch_ = flag(own, "is_last_batch");
   told_of_minimum_ = flag(own, "told_of_minimum");
   validation_.load_state_dict(dict(own, "validation_batches"));
@@ -676,7 +784,12 @@ void FitLoop::resume_epoch(Place from) {
   }
   restore_random_streams();
   if (from == Place::batch_end) log_step();
-  if (from == Place::batch_end || from == Place::validated) {
+  // Lightning's counters are the same when the next batch could not be fetched.
+  if (std::exchange(resumes_by_counters_, false) && from == Place::validated &&
+      !trainer_.is_last_batch_ && !validation_is_due()) {
+    place_ = from = Place::batch_start;
+  }
+  if (from != Place::batch_start && from != Place::epoch_end) {
     finish_batch(/*validated=*/from == Place::validated);
   }
 }

@@ -47,14 +47,19 @@ class FitLoop {
  private:
   /// Where in an epoch the loop is, as far as a checkpoint can tell.
   enum class Place {
-    epoch_start,  ///< nothing of the epoch is done
-    batch_start,  ///< batches_done_ batches are over, with all that belongs to them
-    batch_end,    ///< of the last one on_train_batch_end is over
-    validated,    ///< and the validation behind it
-    epoch_end     ///< on_train_epoch_end is over
+    epoch_start,   ///< nothing of the epoch is done
+    batch_start,   ///< batches_done_ batches are over, with all that belongs to them
+    batch_end,     ///< the last one is over, but for its on_train_batch_end
+    batch_logged,  ///< and for the validation behind it
+    validated,     ///< and for what comes behind that
+    epoch_end      ///< on_train_epoch_end is over
   };
   static const char* name_of(Place place);
   static Place place_of(const std::string& name);
+  Place place() const;
+  course::Dict own_state(Place place);
+  course::Dict counters(Place place) const;
+  void load_counters(const course::Dict& state);
   void load_own(const course::Dict& own);
   void check_gradients(const course::Dict& gradients) const;
   // Each is a part of run(), in the order in which they are there.
@@ -95,8 +100,11 @@ class FitLoop {
   Fetcher fetcher_;
   int64_t batch_idx_ = -1, total_batch_idx_ = -1;
   Place place_ = Place::epoch_start;
-  int64_t batches_done_ = 0;     // of this epoch
-  std::optional<Place> resume_;  // where the next run() begins
+  int64_t batches_done_ = 0;  // of this epoch
+  // Steps of the optimizers and of the schedulers; before this epoch, and in all.
+  int64_t steps_before_epoch_ = 0, scheduler_steps_before_epoch_ = 0, scheduler_steps_ = 0;
+  std::optional<Place> resume_;       // where the next run() begins
+  bool resumes_by_counters_ = false;  // which do not tell all of the place
   std::optional<course::Dict>
       saved_;  // what it takes from there: loader, random streams, gradients
   bool skip_rest_ = false, told_of_minimum_ = false, trained_ = false;

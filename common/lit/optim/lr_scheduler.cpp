@@ -91,6 +91,12 @@ course::Dict LRScheduler::state_dict() const {
           {"_last_lr", last}};
 }
 
+std::vector<course::Dict> LRScheduler::in_param_groups() const {
+  std::vector<course::Dict> groups;
+  for (const double rate : base_lrs_) groups.push_back({{"initial_lr", rate}});
+  return groups;
+}
+
 void LRScheduler::load_state_dict(const course::Dict& state) {
   const auto rates = [&](const char* key, size_t least, size_t most) {
     std::vector<double> found = course::numbers(state, key, course::kLearningRate);

@@ -45,6 +45,9 @@ class LRScheduler {
   /// that goes on with another gamma goes on with that one.
   virtual course::Dict state_dict() const;
   virtual void load_state_dict(const course::Dict& state);
+  /// What Python's scheduler keeps in the optimizer's parameter groups, for each group that was
+  /// there when it was made: its initial_lr.
+  virtual std::vector<course::Dict> in_param_groups() const;
 
  protected:
   /// The rates of step number last_epoch_, from 0 on; the optimizer still has those before.

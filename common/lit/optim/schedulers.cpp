@@ -36,6 +36,15 @@ std::vector<double> scaled(std::vector<double> rates, double factor) {
   return rates;
 }
 
+// Python's SequentialLR and ReduceLROnPlateau keep no base_lrs, and the latter has no _last_lr
+// before its first step.
+course::Dict with_own_rates(course::Dict state, const course::Dict& own) {
+  for (const char* key : {"base_lrs", "_last_lr"}) {
+    if (state.find(key) == nullptr) state.set(key, own.at(key));
+  }
+  return state;
+}
+
 }  // namespace
 
 // --- Those that go on from the rates of now, as in Python: what somebody else has changed in
@@ -239,6 +248,19 @@ std::vector<double> OneCycleLR::get_lr() const {
   return now(&Phase::start_lr, &Phase::end_lr);
 }
 
+std::vector<course::Dict> OneCycleLR::in_param_groups() const {
+  std::vector<course::Dict> groups = LRScheduler::in_param_groups();
+  const Phase &first = phases_.front(), &last = phases_.back();
+  for (size_t i = 0; i < groups.size(); ++i) {
+    groups[i].set("max_lr", first.end_lr[i]);
+    groups[i].set("min_lr", last.end_lr[i]);
+    if (!cycle_momentum_) continue;
+    groups[i].set("max_momentum", first.start_momentum[i]);
+    groups[i].set("base_momentum", first.end_momentum[i]);
+  }
+  return groups;
+}
+
 void OneCycleLR::set_momentums() const {
   if (!cycle_momentum_) return;
   auto& groups = optimizer()->param_groups();
@@ -279,6 +301,13 @@ LambdaLR::LambdaLR(std::shared_ptr<torch::optim::Optimizer> given, std::vector<L
                     lambdas_.size(), base_lrs_.size()));
   }
   first_step();
+}
+
+// Python keeps what its lambdas have in them, if they are objects.
+course::Dict LambdaLR::state_dict() const {
+  course::Dict state = LRScheduler::state_dict();
+  state.set("lr_lambdas", course::List(base_lrs_.size()));
+  return state;
 }
 
 std::vector<double> LambdaLR::get_lr() const {
@@ -338,6 +367,17 @@ void SequentialLR::step() {
   apply(get_lr());
 }
 
+std::vector<course::Dict> SequentialLR::in_param_groups() const {
+  std::vector<course::Dict> groups = LRScheduler::in_param_groups();
+  for (const auto& one : schedulers_) {
+    const std::vector<course::Dict> others = one->in_param_groups();
+    for (size_t i = 0; i < std::min(groups.size(), others.size()); ++i) {
+      for (const auto& [key, value] : others[i]) groups[i].set(key, value);
+    }
+  }
+  return groups;
+}
+
 course::Dict SequentialLR::state_dict() const {
   course::List states;
   for (const auto& one : schedulers_) states.emplace_back(one->state_dict());
@@ -352,7 +392,7 @@ void SequentialLR::load_state_dict(const course::Dict& state) {
     throw Error(fmt::format("a SequentialLR of {} schedulers was given the state of {}",
                             schedulers_.size(), states.size()));
   }
-  LRScheduler::load_state_dict(state);
+  LRScheduler::load_state_dict(with_own_rates(state, LRScheduler::state_dict()));
   for (size_t i = 0; i < states.size(); ++i) {
     const std::string name = fmt::format("_schedulers[{}]", i);
     const course::Dict& one = course::dict(states[i], name);
@@ -437,7 +477,7 @@ course::Dict ReduceLROnPlateau::state_dict() const {
 }
 
 void ReduceLROnPlateau::load_state_dict(const course::Dict& state) {
-  LRScheduler::load_state_dict(state);
+  LRScheduler::load_state_dict(with_own_rates(state, LRScheduler::state_dict()));
   best_ = course::number(state, "best", course::kAnyScore);
   bad_epochs_ = course::whole(state, "num_bad_epochs");
   cooldown_left_ = course::whole(state, "cooldown_counter");

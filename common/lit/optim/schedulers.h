@@ -140,6 +140,7 @@ class OneCycleLR : public LRScheduler {
   void step() override;
   void restart() override;
   std::optional<int64_t> total_steps() const override { return total_steps_; }
+  std::vector<course::Dict> in_param_groups() const override;
 
  protected:
   std::vector<double> get_lr() const override;
@@ -167,6 +168,8 @@ class LambdaLR : public LRScheduler {
   /// A function for each parameter group. @throws Error unless there are as many
   LambdaLR(std::shared_ptr<torch::optim::Optimizer> optimizer, std::vector<Lambda> lr_lambdas);
 
+  course::Dict state_dict() const override;
+
  protected:
   std::vector<double> get_lr() const override;
 
@@ -192,6 +195,7 @@ class SequentialLR : public LRScheduler {
   void step() override;
   void restart() override;
   course::Dict state_dict() const override;
+  std::vector<course::Dict> in_param_groups() const override;
   void load_state_dict(const course::Dict& state) override;
 
  protected:
@@ -226,6 +230,7 @@ class ReduceLROnPlateau : public LRScheduler {
   void restart() override;
 
   course::Dict state_dict() const override;
+  std::vector<course::Dict> in_param_groups() const override { return {}; }
   void load_state_dict(const course::Dict& state) override;
 
  protected:

@@ -14,6 +14,7 @@
 #include "lit/core/messages.h"
 #include "lit/core/names.h"
 #include "lit/error.h"
+#include "lit/loops/evaluation_loop.h"
 #include "lit/loops/fit_loop.h"
 #include "lit/loops/hook_calls.h"
 #include "printable.h"
@@ -35,7 +36,10 @@ course::Dict CheckpointConnector::dump(bool weights_only) {
                           {"pytorch-lightning_version", kLightningVersion},
                           {"lit_format", kCheckpointFormat},
                           {"state_dict", course::state_dict(module)},
-                          {"loops", course::Dict{{"fit_loop", trainer_.fit_loop_->state_dict()}}}};
+                          {"loops", course::Dict{{"fit_loop", trainer_.fit_loop_->state_dict()},
+                                                 {"validate_loop", EvaluationLoop::not_run()},
+                                                 {"test_loop", EvaluationLoop::not_run()},
+                                                 {"predict_loop", EvaluationLoop::not_run()}}}};
   if (!weights_only) {
     course::Dict callbacks;
     for (const auto& callback : trainer_.callbacks()) {
@@ -54,12 +58,12 @@ course::Dict CheckpointConnector::dump(bool weights_only) {
     checkpoint.set("lr_schedulers", schedulers);
   }
   if (module.hparams().size() > 0) {
-    checkpoint.set("hparams_name", "kwargs");
+    checkpoint.set("hparams_name", module.hparams_name());
     checkpoint.set("hyper_parameters", module.hparams());
   }
   if (const auto& data = trainer_.datamodule()) {
     if (data->hparams().size() > 0) {
-      checkpoint.set("datamodule_hparams_name", "kwargs");
+      checkpoint.set("datamodule_hparams_name", data->hparams_name());
       checkpoint.set("datamodule_hyper_parameters", data->hparams());
     }
     course::Dict state = data->state_dict();
@@ -74,10 +78,27 @@ course::Dict CheckpointConnector::dump(bool weights_only) {
   return checkpoint;
 }
 
+// Python's schedulers keep a part of their state in the parameter groups.
+course::List CheckpointConnector::with_schedulers(const torch::optim::Optimizer& optimizer,
+                                                  course::List groups) const {
+  for (const LRSchedulerConfig& config : trainer_.lr_scheduler_configs()) {
+    if (config.scheduler->optimizer().get() != &optimizer) continue;
+    const std::vector<course::Dict> more = config.scheduler->in_param_groups();
+    for (size_t i = 0; i < std::min(groups.size(), more.size()); ++i) {
+      course::Dict group = groups[i].as_dict();
+      for (const auto& [key, value] : more[i]) group.set(key, value);
+      groups[i] = group;
+    }
+  }
+  return groups;
+}
+
 // One that cannot be kept does not end a run that is saved by default.
 course::Value CheckpointConnector::state_of(const torch::optim::Optimizer& optimizer) {
   try {
-    return course::optimizer_state_dict(optimizer);
+    course::Dict state = course::optimizer_state_dict(optimizer);
+    state.set("param_groups", with_schedulers(optimizer, state.at("param_groups").as_list()));
+    return state;
   } catch (const course::Error& error) {
     if (!std::exchange(told_of_optimizer_, true)) {
       warn(fmt::format("checkpoints will hold the weights, but no run can go on from them: {} ({})",

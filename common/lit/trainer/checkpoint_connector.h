@@ -37,6 +37,7 @@ class CheckpointConnector {
   void restore_optimizer(torch::optim::Optimizer& optimizer, const course::Dict& state);
   static void restore_scheduler(LRScheduler& scheduler, const course::Dict& state);
   course::Value state_of(const torch::optim::Optimizer& optimizer);
+  course::List with_schedulers(const torch::optim::Optimizer& optimizer, course::List groups) const;
 
   Trainer& trainer_;
   std::filesystem::path path_;

@@ -70,7 +70,7 @@ struct TrainerOptions {
   std::optional<int64_t> check_val_every_n_epoch = 1;
   int64_t num_sanity_val_steps = 2;  ///< batches of each loader; 0: no check; -1: all batches
   int64_t log_every_n_steps = 50;    ///< 0: no step is logged, only epochs
-  /// A ModelCheckpoint that keeps the newest state, unless callbacks has one.
+  /// A ModelCheckpoint that keeps the newest state, unless callbacks has one that keeps any.
   bool enable_checkpointing = true;
   bool enable_progress_bar = true;
   bool enable_model_summary = true;

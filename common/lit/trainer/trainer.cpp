@@ -171,7 +171,9 @@ Trainer::Trainer(TrainerOptions options) : options_(std::move(options)) {
         "enable_checkpointing is false, but callbacks has a ModelCheckpoint; take one of them "
         "back");
   }
-  if (options_.enable_checkpointing && !saves) callbacks_.push_back(callback<ModelCheckpoint>());
+  const bool keeps = std::any_of(callbacks_.begin(), callbacks_.end(),
+                                 [](const auto& one) { return one->is_checkpoint(); });
+  if (options_.enable_checkpointing && !keeps) callbacks_.push_back(callback<ModelCheckpoint>());
   order_callbacks();
   own_callbacks_ = callbacks_;
 }

@@ -356,8 +356,6 @@ class Run:
                   "weights": flat(self.module.parameters()), "lr": rates(self.trainer), "files": self.kept(), "best": self.best()}
         if self.stopping:
             values |= {"stopped_epoch": self.stopping.stopped_epoch, "wait_count": self.stopping.wait_count}
-        if self.averaging and self.averaging._average_model is not None:  # Lightning shows it nowhere else
-            values["ema"] = flat(self.averaging._average_model.module.parameters())
         if self.datamodule:
             values["datamodule"] = self.datamodule.batches
         return values
