@@ -409,6 +409,12 @@ class PickleReader::Machine {
 
   bool memory(unsigned char opcode) {
     switch (opcode) {
+      case '0':  // as a tuple that was remembered while it was made is pushed once more
+        pop();
+        return true;
+      case '1':
+        stack_.resize(since_mark().below());
+        return true;
       case 'q':
         remember(take_number(1));
         return true;

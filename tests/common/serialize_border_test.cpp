@@ -292,6 +292,24 @@ TEST(SerializeExchange, MarksBelongToThoseWhoSetThem) {
   }
 }
 
+TEST(SerializeExchange, ValuesCanBeTakenBack) {
+  EXPECT_EQ(read(kBegin + "K\1K\2"
+                          "0.")
+                .as_int(),
+            1);
+  EXPECT_EQ(read(kBegin + "K\1(K\2K\3"
+                          "1.")
+                .as_int(),
+            1);
+  EXPECT_THAT(error_of([&] { read(kBegin + "0."); }), HasSubstr("is damaged"));
+  EXPECT_THAT(error_of([&] {
+                read(kBegin +
+                     "K\1"
+                     "1.");
+              }),
+              HasSubstr("is damaged"));
+}
+
 TEST(SerializeExchange, ASetIsAListWhateverTheProtocol) {
   const std::string two = "K\1K\2";
   for (const std::string& set :

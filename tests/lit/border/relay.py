@@ -205,7 +205,7 @@ def judge(second: Ran, own: Ran, straight: Ran, *, evaluates: bool) -> Cell:
     beside_own = own.error or first_difference(second.trace, own.trace)
     beside_straight = beside_own if evaluates else straight.error or off_course(second.trace, straight.trace)
     if not beside_straight:
-        return Cell("same", f"but its own: {beside_own}" if beside_own else "")
+        return Cell("same")
     return Cell("differs", f"{beside_straight}; beside its own: {beside_own}") if beside_own else Cell("as its own", beside_straight)
 
 

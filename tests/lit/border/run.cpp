@@ -479,7 +479,7 @@ Json evaluated(Trainer& trainer, const std::shared_ptr<Net>& net, const std::str
     for (const Batch& batch : all.front()) sums.push_back(batch[0].sum().item<double>());
     return sums;
   }
-  const lit::EvaluateOptions options{.ckpt_path = from, .verbose = false};
+  const lit::EvaluateOptions options{.verbose = false, .ckpt_path = from};
   const auto run = [&](const auto& source) {
     return what == "test" ? trainer.test(net, source, options)
                           : trainer.validate(net, source, options);
