@@ -5,7 +5,9 @@ Bit for bit where both run on libtorch 1.13, within 1e-4 where they differ (see 
 import json
 import os
 import re
+import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -14,6 +16,9 @@ from tests.steps.programs import BIN
 from tests.steps.test_python_twins import CPP_VERSION, PYTHON
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "border"))
+import relay  # noqa: E402
+
 TWIN = r"""
 import sys, torch
 name, steps, out = sys.argv[1], int(sys.argv[2]), sys.argv[3]
@@ -93,7 +98,8 @@ def walk(value, path):
     elif isinstance(value, list):
         for i, item in enumerate(value):
             yield from walk(item, f"{path}[{i}]")
-print(json.dumps(dict(walk(torch.load(sys.argv[1], **SAFE), ""))))
+for file in sys.argv[1:]:
+    print(json.dumps(dict(walk(torch.load(file, **SAFE), ""))))
 """
 
 
@@ -165,26 +171,43 @@ class ReadByLightning(unittest.TestCase):
     A dict that notes what is asked of it made the list, in real runs of Lightning 2.6.
     """
 
-    def shape(self, file: Path) -> dict[str, str]:
+    def shapes(self, files: list[Path]) -> list[dict[str, str]]:
         python, version = PYTHON
         safe = {} if re.match(r"1\.|2\.[0-5]", version) else {"weights_only": True}
-        done = subprocess.run([python, "-c", f"SAFE = {safe}\n{SHAPE}", file], capture_output=True, text=True, check=False)
+        done = subprocess.run([python, "-c", f"SAFE = {safe}\n{SHAPE}", *files], capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
-        return json.loads(done.stdout)
+        return list(map(json.loads, done.stdout.splitlines()))
 
     def test_every_key(self) -> None:
         read = json.loads((HERE / "border" / "read_by_lightning.json").read_text(encoding="utf-8"))
-        for name, case in read["of each"].items():
-            with self.subTest(name), tempfile.TemporaryDirectory() as folder:
-                run(case["scenario"], Path(folder))
-                ours = self.shape(Path(folder, "run", "ckpt", case["file"]))
-                wanted = read["of all"] | case["keys"]
-                self.assertGreater(len(wanted), 90)
-                self.assertEqual({key: ours.get(key, "nothing") for key in wanted}, wanted)
+        with tempfile.TemporaryDirectory() as folder:
+            files = []
+            for i, case in enumerate(read["of each"].values()):
+                Path(folder, str(i)).mkdir()
+                run(case["scenario"], Path(folder, str(i)))
+                files.append(Path(folder, str(i), "run", "ckpt", case["file"]))
+            for (name, case), ours in zip(read["of each"].items(), self.shapes(files), strict=True):
+                with self.subTest(name):
+                    wanted = read["of all"] | case["keys"]
+                    self.assertGreater(len(wanted), 90)
+                    self.assertEqual({key: ours.get(key, "nothing") for key in wanted}, wanted)
 
 
 class WrittenByLightning(unittest.TestCase):
-    """Files that Lightning wrote halfway go on here as Lightning's own run did that was never halved."""
+    """Files that Lightning wrote halfway go on here as Lightning's own run did that was never halved (relay.py --keep wrote them)."""
+
+    def test_every_file(self) -> None:
+        files = sorted((HERE / "border" / "lightning").glob("*.ckpt"))
+        self.assertGreaterEqual(len(files), 18)
+        for file in files:
+            scenario, *straight = map(json.loads, file.with_suffix(".jsonl").read_text(encoding="utf-8").splitlines())
+            with self.subTest(file.stem), tempfile.TemporaryDirectory() as folder:
+                Path(folder, "run", "ckpt").mkdir(parents=True)
+                trace = run(scenario, Path(folder), "--from", shutil.copy(file, Path(folder, "run", "ckpt")))
+                for end in (trace[-1], straight[-1]):  # the checkpoint alone has come along
+                    del end["files"], end["best"]
+                self.assertGreater(len(relay.core(trace)), 5)
+                self.assertIsNone(relay.off_course(trace, straight))
 
 
 if __name__ == "__main__":

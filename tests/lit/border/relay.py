@@ -1,6 +1,7 @@
 """Half a run in C++ and half in Python, both ways, beside whole runs; and one table of what came out.
 
     relay.py --cpp BINARY --python "WORDS OF A COMMAND" [NAME...]
+    relay.py --keep FOLDER --python "WORDS OF A COMMAND"
 
 A NAME is part of a scenario's name (scenarios.py); without one all are run. In the table a run that crossed the border is
 
@@ -10,6 +11,9 @@ A NAME is part of a scenario's name (scenarios.py); without one all are run. In 
     fails       a program did
 
 and whole runs are the same in both languages or not. A row that is neither same nor as its own needs a reason (REASONS).
+
+--keep writes the files of some of Lightning's first halves, each with its scenario and the trace of its straight run, for
+tests that have no Lightning.
 """
 import argparse
 import difflib
@@ -24,7 +28,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scenarios import RELAYS, SCENARIOS
+from scenarios import KEPT, RELAYS, SCENARIOS
 
 HERE = Path(__file__).resolve().parent
 CPP, PYTHON = "C++", "Python"
@@ -33,8 +37,20 @@ DIRECTIONS = ((CPP, PYTHON), (PYTHON, CPP))
 TOLERANCE = 1e-6  # relative
 SMALLEST = 1e-9   # and what is nearer than this is the same, whatever its size
 
+NO_SUMS = ("Lightning keeps no sums of what was logged in an epoch: its file's train_loss_epoch is of the batches that follow, or there "
+           "is none")
+NO_METRICS = "Lightning's file is older than the step that its scheduler takes by a metric, and holds no metric"
+NO_GRADIENTS = "Lightning keeps no gradients of a window of accumulation that is open"
+THE_LAST = "last.ckpt is the last here, whatever the metric; Lightning leaves it alone where there is no new best"
+
 # What must differ, and why: {(name of the scenario, "whole" or "C++ → Python" or "Python → C++"): "why"}.
-REASONS: dict[tuple[str, str], str] = {}
+REASONS: dict[tuple[str, str], str] = {("top 2, max", "whole"): THE_LAST}
+REASONS |= {(name, "Python → C++"): NO_METRICS for name in ("plateau by epoch, after a drop", "plateau by epoch, at a drop")}
+REASONS |= {(name, "Python → C++"): NO_SUMS for name in SCENARIOS if name.startswith("mid-epoch")}
+REASONS |= {(name, "Python → C++"): NO_SUMS for name in (
+    "at the end of validation", "validation by 2 epochs", "validation at an epoch's last batch", "failed in validation",
+    "failed at validation's end")}
+REASONS |= {(name, "Python → C++"): NO_GRADIENTS for name in SCENARIOS if "in a window" in name}
 
 Event = dict
 Trace = list[Event]
@@ -202,7 +218,7 @@ def judge(second: Ran, own: Ran, straight: Ran, *, evaluates: bool) -> Cell:
     """The verdict over a second half: beside its language's own, and beside the straight run."""
     if second.error:
         return Cell("fails", second.error + (", and so does its own" if own.error == second.error else ""))
-    beside_own = own.error or first_difference(second.trace, own.trace)
+    beside_own = own.error or first_difference(core(second.trace), core(own.trace))
     beside_straight = beside_own if evaluates else straight.error or off_course(second.trace, straight.trace)
     if not beside_straight:
         return Cell("same")
@@ -316,13 +332,33 @@ def compare(languages: dict[str, Program], names: list[str]) -> int:
     return 1 if any(row.unexplained() for row in rows) else 0
 
 
+def keep(python: Program, folder: Path) -> int:
+    """Files of halves, and traces of whole runs, of the scenarios that are kept."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="border-") as runs:
+        for name, entry in KEPT.items():
+            half = python(entry["scenario"] | entry["half"], Path(runs, name, "half"))
+            whole = python(entry["scenario"], Path(runs, name, "whole"))
+            if error := half.error or whole.error:
+                raise SystemExit(f"{name}: {error}")
+            shutil.copy(Path(runs, name, "half", "ckpt", entry["file"]), folder / f"{name}.ckpt")
+            lines = [json.dumps(entry["scenario"]), *map(json.dumps, whole.trace)]
+            (folder / f"{name}.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Runs that cross the border between C++ and Python.")
-    parser.add_argument("--cpp", required=True, type=shlex.split, metavar="COMMAND")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--cpp", type=shlex.split, metavar="COMMAND")
+    what.add_argument("--keep", type=Path, metavar="FOLDER", help="write the files that the tests go on from")
     parser.add_argument("--python", required=True, type=shlex.split, metavar="COMMAND", help="a Python that has Lightning")
     parser.add_argument("names", nargs="*", metavar="NAME")
     given = parser.parse_args()
-    return compare({CPP: Program(given.cpp), PYTHON: Server([*given.python, str(HERE / "run.py")])}, given.names)
+    python = Server([*given.python, str(HERE / "run.py")])
+    if given.keep is not None:
+        return keep(python, given.keep)
+    return compare({CPP: Program(given.cpp), PYTHON: python}, given.names)
 
 
 if __name__ == "__main__":

@@ -166,3 +166,25 @@ RELAYS = {
     "relay of everything": relay(
         optimizer="nesterov", groups=True, scheduler="onecycle", interval="step", accumulate=3, clip_val=0.5, ema=0.9, datamodule=True,
         early_stopping={"monitor": "val_loss", "patience": 5}, checkpoints=[{"monitor": "val_loss", "save_top_k": 2, "save_last": True}])}
+
+
+def kept() -> dict:
+    """Small runs whose first halves, by Lightning, are kept for the tests: lightning/ beside this."""
+    def small(**scenario: object) -> dict:
+        return by_epochs(1, **{"epochs": 3, "batches": 3, "val_batches": 2} | scenario)
+
+    made = {f"scheduler-{name}": small(scheduler=name, interval="step", optimizer="momentum")
+            for name in ("multistep", "onecycle", "lambda", "sequential", "plateau", "restarts")}
+    monitored = [{"monitor": "val_loss", "save_last": True, "save_top_k": 2}]
+    steps = [{"every_n_train_steps": 2, "save_top_k": -1}]
+    return made | {
+        "adam": small(), "rmsprop": small(optimizer="rmsprop_centered", groups=True), "manual": small(manual=True),
+        "ema": small(ema=0.9), "thawed": small(finetuning=1) | {"half": {"epochs": 2}}, "data-module": small(datamodule=True),
+        "early-stopping": small(early_stopping={"monitor": "val_loss"}, checkpoints=monitored),
+        "last-batch": small(checkpoints=steps, batches=2) | {"file": "epoch=0-step=2.ckpt"},
+        "accumulation": small(accumulate=2), "saved-after": small(save_after=True) | {"file": "after.ckpt"},
+        "saved-after-steps": small(save_after=True, max_steps=6) | {"half": {"max_steps": 3}, "file": "after.ckpt"},
+        "failed-at-epoch-end": small(on_exception=True) | {"half": {"fail": {"where": "epoch_end", "epoch": 0}}, "file": "crash.ckpt"}}
+
+
+KEPT = kept()
