@@ -45,11 +45,11 @@ inline constexpr Bounds kAnyScore{-std::numeric_limits<double>::infinity(),
 inline constexpr Bounds kCount{.least = 0, .most = static_cast<double>(kMostCounted)};
 /// How long something has taken.
 inline constexpr Bounds kSeconds = kCount;
-/// A number that is multiplied with others and becomes a float32, which libtorch refuses to make of
-/// too large ones.
+/// A number that is multiplied with a learning rate and becomes a float32, which libtorch refuses to
+/// make of more than 3e38.
 inline constexpr double kMostFactor = 1e18;
 /// A learning rate. A schedule that ends at 0 may end a rounding error below it.
-inline constexpr Bounds kLearningRate{.least = 0, .most = kMostFactor, .rounding = 1e-12};
+inline constexpr Bounds kLearningRate{.least = 0, .most = 1e20, .rounding = 1e-12};
 
 /// A whole number; also as a tensor of one element, as Python keeps some.
 int64_t whole(const Value& value, const std::string& name, int64_t least = 0,
