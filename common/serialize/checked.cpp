@@ -56,11 +56,11 @@ std::string Bounds::text() const {
   return "a finite number";
 }
 
-void refuse_value(const Value& value, const std::string& name, const std::string& expected) {
-  throw Error(name + " is " + described(value) + ", but must be " + expected);
+void refuse_value(const Value& value, std::string_view name, const std::string& expected) {
+  throw Error(std::string(name) + " is " + described(value) + ", but must be " + expected);
 }
 
-int64_t whole(const Value& value, const std::string& name, int64_t least, int64_t most) {
+int64_t whole(const Value& value, std::string_view name, int64_t least, int64_t most) {
   Value found = plain(value);
   // Python's optimizers count their steps in a float32.
   if (value.is<torch::Tensor>() && found.is<double>()) {
@@ -75,43 +75,44 @@ int64_t whole(const Value& value, const std::string& name, int64_t least, int64_
   return found.as_int();
 }
 
-double number(const Value& value, const std::string& name, const Bounds& bounds) {
+double number(const Value& value, std::string_view name, const Bounds& bounds) {
   const Value found = plain(value);
   const bool is_number = found.is<double>() || found.is<int64_t>();
   if (!is_number || !bounds.contain(found.as_double())) refuse_value(found, name, bounds.text());
   return found.as_double();
 }
 
-std::vector<double> numbers(const Value& value, const std::string& name, const Bounds& bounds) {
+std::vector<double> numbers(const Value& value, std::string_view name, const Bounds& bounds) {
   const List& items = value.is<Tuple>() ? value.as_tuple() : list(value, name);
   std::vector<double> found;
   for (const Value& item : items) {
-    found.push_back(number(item, name + "[" + std::to_string(found.size()) + "]", bounds));
+    found.push_back(
+        number(item, std::string(name) + "[" + std::to_string(found.size()) + "]", bounds));
   }
   return found;
 }
 
-bool flag(const Value& value, const std::string& name) {
+bool flag(const Value& value, std::string_view name) {
   if (!value.is<bool>()) refuse_value(value, name, "True or False");
   return value.as_bool();
 }
 
-const std::string& text(const Value& value, const std::string& name) {
+const std::string& text(const Value& value, std::string_view name) {
   if (!value.is<std::string>()) refuse_value(value, name, "a string");
   return value.as_string();
 }
 
-const List& list(const Value& value, const std::string& name) {
+const List& list(const Value& value, std::string_view name) {
   if (!value.is<List>()) refuse_value(value, name, "a list");
   return value.as_list();
 }
 
-const Dict& dict(const Value& value, const std::string& name) {
+const Dict& dict(const Value& value, std::string_view name) {
   if (!value.is<Dict>()) refuse_value(value, name, "a dict");
   return value.as_dict();
 }
 
-const torch::Tensor& tensor(const Value& value, const std::string& name, torch::IntArrayRef sizes,
+const torch::Tensor& tensor(const Value& value, std::string_view name, torch::IntArrayRef sizes,
                             torch::ScalarType dtype) {
   const auto fits = [&](const torch::Tensor& found) {
     return found.sizes() == sizes && found.scalar_type() == dtype;
@@ -122,30 +123,30 @@ const torch::Tensor& tensor(const Value& value, const std::string& name, torch::
   return value.as_tensor();
 }
 
-int64_t whole(const Dict& dict, const std::string& key, int64_t least, int64_t most) {
-  return whole(dict.at(key), key, least, most);
+int64_t whole(const Dict& dict, std::string_view key, int64_t least, int64_t most) {
+  return whole(dict.at(std::string(key)), key, least, most);
 }
-double number(const Dict& dict, const std::string& key, const Bounds& bounds) {
-  return number(dict.at(key), key, bounds);
+double number(const Dict& dict, std::string_view key, const Bounds& bounds) {
+  return number(dict.at(std::string(key)), key, bounds);
 }
-std::vector<double> numbers(const Dict& dict, const std::string& key, const Bounds& bounds) {
-  return numbers(dict.at(key), key, bounds);
+std::vector<double> numbers(const Dict& dict, std::string_view key, const Bounds& bounds) {
+  return numbers(dict.at(std::string(key)), key, bounds);
 }
-bool flag(const Dict& dict, const std::string& key) {
-  return flag(dict.at(key), key);
+bool flag(const Dict& dict, std::string_view key) {
+  return flag(dict.at(std::string(key)), key);
 }
-const std::string& text(const Dict& dict, const std::string& key) {
-  return text(dict.at(key), key);
+const std::string& text(const Dict& dict, std::string_view key) {
+  return text(dict.at(std::string(key)), key);
 }
-const List& list(const Dict& dict, const std::string& key) {
-  return list(dict.at(key), key);
+const List& list(const Dict& dict, std::string_view key) {
+  return list(dict.at(std::string(key)), key);
 }
-const Dict& dict(const Dict& from, const std::string& key) {
-  return dict(from.at(key), key);
+const Dict& dict(const Dict& from, std::string_view key) {
+  return dict(from.at(std::string(key)), key);
 }
-const torch::Tensor& tensor(const Dict& dict, const std::string& key, torch::IntArrayRef sizes,
+const torch::Tensor& tensor(const Dict& dict, std::string_view key, torch::IntArrayRef sizes,
                             torch::ScalarType dtype) {
-  return tensor(dict.at(key), key, sizes, dtype);
+  return tensor(dict.at(std::string(key)), key, sizes, dtype);
 }
 
 }  // namespace course

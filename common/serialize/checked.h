@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "error.h"
@@ -45,42 +46,42 @@ inline constexpr Bounds kAnyScore{-std::numeric_limits<double>::infinity(),
 inline constexpr Bounds kCount{.least = 0, .most = static_cast<double>(kMostCounted)};
 /// How long something has taken.
 inline constexpr Bounds kSeconds = kCount;
-/// A number that is multiplied with others and becomes a float32, which libtorch refuses to make of
-/// too large ones.
+/// A number that is multiplied with a learning rate and becomes a float32, which libtorch refuses
+/// to make of more than 3e38.
 inline constexpr double kMostFactor = 1e18;
 /// A learning rate. A schedule that ends at 0 may end a rounding error below it.
-inline constexpr Bounds kLearningRate{.least = 0, .most = kMostFactor, .rounding = 1e-12};
+inline constexpr Bounds kLearningRate{.least = 0, .most = 1e20, .rounding = 1e-12};
 
 /// A whole number; also as a tensor of one element, as Python keeps some.
-int64_t whole(const Value& value, const std::string& name, int64_t least = 0,
+int64_t whole(const Value& value, std::string_view name, int64_t least = 0,
               int64_t most = kMostCounted);
-int64_t whole(const Dict& dict, const std::string& key, int64_t least = 0,
+int64_t whole(const Dict& dict, std::string_view key, int64_t least = 0,
               int64_t most = kMostCounted);
 
 /// A number, whole or not; also as a tensor of one element.
-double number(const Value& value, const std::string& name, const Bounds& bounds = {});
-double number(const Dict& dict, const std::string& key, const Bounds& bounds = {});
+double number(const Value& value, std::string_view name, const Bounds& bounds = {});
+double number(const Dict& dict, std::string_view key, const Bounds& bounds = {});
 /// A list or a tuple of numbers.
-std::vector<double> numbers(const Value& value, const std::string& name, const Bounds& bounds = {});
-std::vector<double> numbers(const Dict& dict, const std::string& key, const Bounds& bounds = {});
+std::vector<double> numbers(const Value& value, std::string_view name, const Bounds& bounds = {});
+std::vector<double> numbers(const Dict& dict, std::string_view key, const Bounds& bounds = {});
 
-bool flag(const Value& value, const std::string& name);
-bool flag(const Dict& dict, const std::string& key);
-const std::string& text(const Value& value, const std::string& name);
-const std::string& text(const Dict& dict, const std::string& key);
-const List& list(const Value& value, const std::string& name);
-const List& list(const Dict& dict, const std::string& key);
-const Dict& dict(const Value& value, const std::string& name);
-const Dict& dict(const Dict& from, const std::string& key);
+bool flag(const Value& value, std::string_view name);
+bool flag(const Dict& dict, std::string_view key);
+const std::string& text(const Value& value, std::string_view name);
+const std::string& text(const Dict& dict, std::string_view key);
+const List& list(const Value& value, std::string_view name);
+const List& list(const Dict& dict, std::string_view key);
+const Dict& dict(const Value& value, std::string_view name);
+const Dict& dict(const Dict& from, std::string_view key);
 
 /// A tensor of this shape and dtype.
-const torch::Tensor& tensor(const Value& value, const std::string& name, torch::IntArrayRef sizes,
+const torch::Tensor& tensor(const Value& value, std::string_view name, torch::IntArrayRef sizes,
                             torch::ScalarType dtype);
-const torch::Tensor& tensor(const Dict& dict, const std::string& key, torch::IntArrayRef sizes,
+const torch::Tensor& tensor(const Dict& dict, std::string_view key, torch::IntArrayRef sizes,
                             torch::ScalarType dtype);
 
 /// Refuses a value: "NAME is FOUND, but must be EXPECTED".
-[[noreturn]] void refuse_value(const Value& value, const std::string& name,
+[[noreturn]] void refuse_value(const Value& value, std::string_view name,
                                const std::string& expected);
 
 /// Runs `action`; its errors begin with `where`: "param_groups[0]: lr is nan, but …".

@@ -105,10 +105,10 @@ std::string zip_of(const std::vector<Record>& records) {
     places.push_back(record.same_place_as < 0 ? file.size()
                                               : places[static_cast<size_t>(record.same_place_as)]);
     if (record.same_place_as < 0) {
-      file += "PK\x03\x04" + std::string(10, '\0') + facts + record.name + content;
+      file.append("PK\x03\x04").append(10, '\0').append(facts + record.name + content);
     }
-    directory += "PK\x01\x02" + std::string(12, '\0') + facts + std::string(10, '\0') +
-                 little_endian(places.back(), 4) + record.name;
+    directory.append("PK\x01\x02").append(12, '\0').append(facts).append(10, '\0');
+    directory += little_endian(places.back(), 4) + record.name;
   }
   const std::string count = little_endian(records.size(), 2);
   return file + directory + "PK\x05\x06" + std::string(4, '\0') + count + count +

@@ -244,12 +244,20 @@ Outcome golden_manual(const fs::path& folder, const std::string& from, std::opti
                                   "train_loss", {.max_epochs = 4, .limit_val_batches = 0});
 }
 
+// The bias in front of a batch norm has no gradient but that of rounding, of which Adam makes a
+// step like any other: it, and the mean that follows it, are others on another processor or
+// libtorch, and the network's outputs are not.
+bool is_of_rounding(const std::string& at) {
+  return at == "state_dict/net.0.bias" || at == "state_dict/net.1.running_mean";
+}
+
 // Numbers that were computed once more may differ in their last digits on another processor.
 void expect_near(const course::Value& wanted, const course::Value& found, const std::string& at) {
   if (wanted.is<torch::Tensor>()) {
     ASSERT_TRUE(found.is<torch::Tensor>()) << at;
     const torch::Tensor a = wanted.as_tensor(), b = found.as_tensor();
     ASSERT_EQ(a.sizes(), b.sizes()) << at;
+    if (is_of_rounding(at)) return;
     EXPECT_TRUE(torch::allclose(a.to(torch::kFloat64), b.to(torch::kFloat64), 1e-4, 1e-6))
         << at << ":\n"
         << a << "\n"
