@@ -20,10 +20,10 @@
 #include "lit/callbacks/model_checkpoint.h"
 #include "lit/callbacks/on_exception_checkpoint.h"
 #include "lit/callbacks/weight_averaging.h"
-#include "lit/checkpoint.h"
 #include "lit/core/data_module.h"
 #include "lit/optim/schedulers.h"
 #include "lit/trainer.h"
+#include "serialize/torch_file.h"
 
 namespace {
 
@@ -461,8 +461,8 @@ Json files_in(const fs::path& folder) {
   if (!fs::exists(folder)) return Json::object();
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (entry.path().extension() != ".ckpt") continue;
-    const course::Dict checkpoint = lit::read_checkpoint(entry.path());
-    files[entry.path().filename().string()] = checkpoint.at("global_step").as_int();
+    const course::Value checkpoint = course::read_torch_file(entry.path());
+    files[entry.path().filename().string()] = checkpoint.as_dict().at("global_step").as_int();
   }
   return files;
 }
