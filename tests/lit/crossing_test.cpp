@@ -13,7 +13,7 @@
 #include "lit/checkpoint.h"
 #include "lit/optim/schedulers.h"
 #include "serialize/torch_file.h"
-#include "temporary_folder.h"
+#include "../common/temporary_folder.h"
 #include "testing.h"
 
 namespace lit {
@@ -93,7 +93,8 @@ TEST_F(Crossing, ATimeSpanIsSpelledAsInPython) {
 
 TEST_F(Crossing, OnExceptionCheckpointAloneIsEnough) {
   TrainerOptions options;
-  options.enable_progress_bar = options.enable_model_summary = options.logger = false;
+  options.enable_progress_bar = options.enable_model_summary = false;
+  options.logger = false;
   options.callbacks = {callback<OnExceptionCheckpoint>({.dirpath = folder_.path()})};
   Trainer trainer(options);
   EXPECT_EQ(trainer.find_callback<ModelCheckpoint>(), nullptr);

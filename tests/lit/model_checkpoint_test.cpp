@@ -346,7 +346,7 @@ TEST_F(TopK, ItsStateIsInItsFile) {
               "'every_n_epochs': 1, 'train_time_interval': None}")
           .as_dict();
   EXPECT_EQ(state.at("best_model_path").as_string(), checkpoint_->best_model_path().string());
-  EXPECT_EQ(state.at("best_model_score").as_double(), 1);
+  EXPECT_EQ(state.at("best_model_score").as_tensor().item<double>(), 1);
   ModelCheckpoint again({.dirpath = folder_, .monitor = "m"});
   EXPECT_EQ(again.state_key(), checkpoint_->state_key());
   checkpoint_->to_yaml();

@@ -386,6 +386,8 @@ TEST(RestoredCounts, AnUnsizedLoaderEndsTheSearchToo) {
   fit(testing::numbers(3, 1, /*sized=*/false), 1, "")->save_checkpoint(file);
   Value tree = course::read_torch_file(file);
   tree = edited(tree, "loops/fit_loop/lit", [](const Value&) { return std::nullopt; });
+  tree = edited(tree, "loops/fit_loop/epoch_progress/current/ready",
+                [](const Value&) { return Value(2); });  // another epoch has begun
   tree = edited(tree, "loops/fit_loop/epoch_loop.batch_progress/current/processed",
                 [](const Value&) { return Value(int64_t{1} << 50); });
   tree = edited(tree, "loops/fit_loop/epoch_loop.batch_progress/is_last_batch",

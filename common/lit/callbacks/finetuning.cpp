@@ -255,7 +255,7 @@ void BaseFinetuning::load_state_dict(const course::Dict& state) {
   if (only_added_) {  // version 0.1
     for (const course::Value& value : metadata.as_list()) {
       const course::Dict group = checked(value, key);
-      loaded[course::whole(group, "optimizer")].emplace_back(group);
+      course::within(key, [&] { loaded[course::whole(group, "optimizer")].emplace_back(group); });
     }
   } else {
     for (const auto& [number, groups] : course::dict(metadata, key)) {

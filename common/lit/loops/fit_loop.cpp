@@ -633,15 +633,17 @@ course::Dict FitLoop::own_state(Place place) {
 // Counters that are not there are 0, as in Lightning, whose older versions had fewer.
 void FitLoop::load_state_dict(const course::Dict& state) {
   using course::dict, course::whole;
-  trainer_.batches_that_stepped_ = 0;
+  int64_t stepped = 0;
   if (state.find("epoch_loop.state_dict") != nullptr) {
     const course::Dict& loop = dict(state, "epoch_loop.state_dict");
     if (loop.find("_batches_that_stepped") != nullptr) {
-      trainer_.batches_that_stepped_ = whole(loop, "_batches_that_stepped");
+      stepped = whole(loop, "_batches_that_stepped");
     }
   }
+  trainer_.batches_that_stepped_ = stepped;
   load_counters(state);
   if (state.find("lit") != nullptr) {
+    trainer_.batches_that_stepped_ = stepped;
     trainer_.current_epoch_ = whole(dict(dict(state, "epoch_progress"), "current"), "completed");
     resumes_by_counters_ = false;
     load_own(dict(state, "lit"));

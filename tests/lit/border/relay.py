@@ -50,6 +50,7 @@ REASONS |= {(name, "Python → C++"): NO_SUMS for name in SCENARIOS if name.star
 REASONS |= {(name, "Python → C++"): NO_SUMS for name in (
     "at the end of validation", "validation by 2 epochs", "validation at an epoch's last batch", "failed in validation",
     "failed at validation's end")}
+REASONS[("top 2, from the best", "Python → C++")] = "the file that a run goes on from stays, here and there"
 REASONS |= {(name, "Python → C++"): NO_GRADIENTS for name in SCENARIOS if "in a window" in name}
 
 Event = dict

@@ -485,9 +485,8 @@ Json evaluated(Trainer& trainer, const std::shared_ptr<Net>& net, const std::str
                           : trainer.validate(net, source, options);
   };
   Json results;
-  for (const auto& [name, value] : (data ? run(data) : run(held_out(scenario))).front()) {
-    results[name] = value;
-  }
+  const std::vector<lit::Scores> scores = data ? run(data) : run(held_out(scenario));
+  for (const auto& [name, value] : scores.front()) results[name] = value;
   return results;
 }
 
