@@ -31,21 +31,24 @@ torch::Tensor checked_generator_state(const course::Dict& from, const std::strin
     course::refuse_value(value, key, "the state of a random generator on " + device.str());
   };
   if (!value.is<torch::Tensor>()) refuse();
-  at::Generator generator = at::globalContext().defaultGenerator(device);
-  at::Generator trial;
+  const torch::Tensor& state = value.as_tensor();
   try {
-    const std::lock_guard<std::mutex> lock(generator.mutex());
-    trial = generator.clone();
-    trial.set_state(value.as_tensor());
+    if (!device.is_cpu()) {
+      const KeepRandomState random(device);
+      set_generator_state(device, state);
+      return state;
+    }
+    // Not a clone of the generator, which libtorch never frees.
+    at::Generator trial = at::make_generator<at::CPUGeneratorImpl>();
+    trial.set_state(state);
+    // libtorch checks each of the two, but not that the numbers that are left are there.
+    const auto engine = trial.get<at::CPUGeneratorImpl>()->engine().data();
+    const auto left = static_cast<int64_t>(engine.left_), next = static_cast<int64_t>(engine.next_);
+    if (left - 1 + next > at::MERSENNE_STATE_N) refuse();
   } catch (const c10::Error&) {
     refuse();
   }
-  if (!device.is_cpu()) return value.as_tensor();
-  // libtorch checks each of the two, but not that the numbers that are left are there.
-  const auto engine = trial.get<at::CPUGeneratorImpl>()->engine().data();
-  const auto left = static_cast<int64_t>(engine.left_), next = static_cast<int64_t>(engine.next_);
-  if (left - 1 + next > at::MERSENNE_STATE_N) refuse();
-  return value.as_tensor();
+  return state;
 }
 
 KeepRandomState::KeepRandomState(torch::Device device)
