@@ -334,9 +334,8 @@ TEST(SerializeExchange, WhatHasNoMeaningStaysUnderItsKey) {
   const std::string large = "\x8a\x0a" + std::string(10, '\x7f');
   const std::string sparse = "ctorch._utils\n_rebuild_sparse_tensor\n(ctorch\nsparse_coo\nNtR";
   const std::string method =
-      "c__builtin__\ngetattr\nctorch.optim.lr_scheduler\nOneCycleLR\n)\x81}U\topt" +
-      std::string(
-          "imizerccollections\ndefaultdict\nc__builtin__\ndict\n\x85R}U\1xK\1ssbU\4_cos\x86R");
+      "c__builtin__\ngetattr\nctorch.optim.lr_scheduler\nOneCycleLR\n)\x81}U\toptimizer"
+      "ccollections\ndefaultdict\nc__builtin__\ndict\n\x85RU\1xK\1ssbU\4_cos\x86R";
   for (const auto& [pickle, what] :
        std::map<std::string, std::string>{{complex, "a complex number"},
                                           {large, "a whole number of more than 64 bits"},
@@ -358,7 +357,7 @@ TEST(SerializeExchange, WhatHasNoMeaningStaysUnderItsKey) {
 }
 
 TEST(SerializeExchange, WhatPythonRefusesStaysRefused) {
-  for (const std::string& pickle :
+  for (const std::string pickle :
        {"cos\nsystem\nU\2ls\x85R", "c__main__\nThing\n)\x81",
         "c__builtin__\neval\nU\1"
         "1\x85R",

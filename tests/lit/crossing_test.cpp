@@ -6,6 +6,7 @@
 
 #include <chrono>
 
+#include "../common/temporary_folder.h"
 #include "lit/callbacks/early_stopping.h"
 #include "lit/callbacks/model_checkpoint.h"
 #include "lit/callbacks/on_exception_checkpoint.h"
@@ -13,7 +14,6 @@
 #include "lit/checkpoint.h"
 #include "lit/optim/schedulers.h"
 #include "serialize/torch_file.h"
-#include "../common/temporary_folder.h"
 #include "testing.h"
 
 namespace lit {
