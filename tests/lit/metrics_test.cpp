@@ -306,9 +306,9 @@ TEST_F(Classification, ScoresOfImagesHaveTheirClassesInDimensionOne) {
 }
 
 TEST_F(Classification, BinaryThresholdIsStrictAndLogitsAreSeen) {
-  Accuracy accuracy({.task = "binary"});
+  Accuracy accuracy({.task = "binary"}), of_logits({.task = "binary"});
   EXPECT_EQ(value(accuracy(torch::tensor({.5, .51}), labels({0, 1}))), 1);
-  EXPECT_EQ(value(accuracy(torch::tensor({-3.0, .4}), labels({0, 1}))), 1) << "logits: above 0";
+  EXPECT_EQ(value(of_logits(torch::tensor({-3.0, .4}), labels({0, 1}))), 1) << "logits: above 0";
   EXPECT_EQ(value(accuracy(labels({0, 1}), labels({0, 0}))), .5) << "labels";
 }
 
@@ -347,8 +347,9 @@ TEST_F(Classification, RefusesWhatDoesNotFit) {
   const auto sentence = [](ClassificationOptions options) {
     return error_of([&] { Accuracy accuracy(options); });
   };
-  EXPECT_THAT(sentence({}), HasSubstr("must be \"binary\" or \"multiclass\""));
-  EXPECT_THAT(sentence({.task = "multilabel"}), HasSubstr("\"multilabel\""));
+  EXPECT_THAT(sentence({}), HasSubstr("is \"\", but must be binary, multiclass or multilabel"));
+  EXPECT_THAT(sentence({.task = "multilable"}), HasSubstr("\"multilable\""));
+  EXPECT_THAT(sentence({.task = "multilabel"}), HasSubstr("num_labels"));
   EXPECT_THAT(sentence({.task = "multiclass"}), HasSubstr("num_classes"));
   EXPECT_THAT(sentence({.task = "multiclass", .num_classes = 3, .average = "mean"}),
               HasSubstr("micro, macro, weighted or none"));

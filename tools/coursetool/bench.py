@@ -3,6 +3,7 @@ import json
 import os
 import platform
 import re
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -368,7 +369,29 @@ def edit_claims(found: dict) -> list[Line]:
     return [Line("one changed step, rebuilt and linked", f"{found['one step']:.0f} s", "10 s", found["one step"] <= 10)]
 
 
-MEASURED: dict[str, Callable[[Path, str, int], dict]] = {"runs": runs, "trainer_overhead": overhead, "pieces": pieces,
+def metrics(root: Path, preset: str, threads: int) -> dict:
+    """An update of each metric, beside torchmetrics', in turn; without a Python that has it, by itself."""
+    build.build(root, preset, "bench_metrics")
+    words = shlex.split(os.environ.get("COURSE_PYTHON") or "python3")
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+
+    def least(command: list, rounds: int = 3) -> dict[str, float]:
+        all_found = [json.loads(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
+                     for _ in range(rounds)]
+        return {name: min(found[name] for found in all_found) for name in all_found[0]}
+
+    has_torchmetrics = subprocess.run([*words, "-c", "import torchmetrics"], env=environment, capture_output=True, check=False).returncode == 0
+    return {"lit": least([build.folder(root, preset) / "bin" / "bench_metrics"]),
+            "torchmetrics": least([*words, root / "benchmarks/python/metrics.py"]) if has_torchmetrics else {}}
+
+
+def metric_claims(found: dict) -> list[Line]:
+    """Without torchmetrics there is nothing to say."""
+    ratios = {name: found["lit"][name] / microseconds for name, microseconds in found["torchmetrics"].items()}
+    return [Line(f"an update of {name}, against torchmetrics'", f"{ratio:.2f}", "at most 1", ratio <= 1) for name, ratio in ratios.items()]
+
+
+MEASURED: dict[str, Callable[[Path, str, int], dict]] = {"runs": runs, "trainer_overhead": overhead, "pieces": pieces, "metrics": metrics,
                                                           "threads": threads_against_one, "build": build_times, "edit": edit_times}
 
 
@@ -383,6 +406,10 @@ def details(found: dict[str, dict]) -> list[str]:
         one = found["pieces"]
         rows = [[name, f"{value:,.1f}", f"{100 * one['spread'][name]:.0f} %"] for name, value in one["medians"].items()]
         parts.append(f"{one['threads']} thread(s), medians of 9 repetitions in random order\n\n" + table([["us", "median", "spread"], *rows], {1, 2}))
+    if "metrics" in found:
+        one = found["metrics"]
+        rows = [[name, f"{value:,.1f}", f"{one['torchmetrics'][name]:,.1f}" if one["torchmetrics"] else "not there"] for name, value in one["lit"].items()]
+        parts.append("an update of a metric\n\n" + table([["us", "lit", "torchmetrics"], *rows], {1, 2}))
     return parts
 
 
@@ -398,6 +425,8 @@ def all_claims(found: dict[str, dict]) -> str:
         if "runs" in found and found["runs"]["threads"] == one["threads"]:
             step = statistics.median(per_step(run) for run in found["runs"]["results"]["mlp"][TRAINER])
         lines += piece_claims(one["medians"], one["rates"], step)
+    if "metrics" in found:
+        lines += metric_claims(found["metrics"])
     if "threads" in found:
         lines += thread_claims(found["threads"])
     if "build" in found:

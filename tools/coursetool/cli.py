@@ -316,6 +316,7 @@ VERBS = {
                   "runs              whole runs beside their twins in Python; COURSE_BENCH_ROUNDS says how many (3)\n"
                   "trainer_overhead  what the Trainer costs for each step, in one process\n"
                   "pieces            optimizers, batches, matrix products and decoding, each beside what it cannot beat\n"
+                  "metrics           an update of each metric beside torchmetrics', where $COURSE_PYTHON names a Python that has it\n"
                   "threads           the default number of threads against one, alone and beside a busy process\n"
                   "build             what a build needs, cold and with ccache, in a clone of its own\n"
                   "edit              what a learner waits for after a change of one lesson\n"
@@ -329,6 +330,8 @@ VERBS = {
                   "lessons    step 12 on the whole data set: the classifier's accuracy and time, the autoencoder's losses; three minutes\n"
                   "border     halves of runs in C++ and in Python's Lightning, in over a hundred forms: the other half is what a whole run\n"
                   "           does; five minutes. --python PYTHON names one that imports lightning\n"
+                  "metrics    random cases of every metric, with every option, have the values of torchmetrics; two minutes. --python\n"
+                  "           PYTHON names one that imports torchmetrics\n"
                   "Without a NAME, or with --all, all of them. --preset as for run.", prove),
     "chain": Verb("chain carry STEP", "bring a change of one lesson's code into all those behind it",
                   "For authors: CONTRIBUTING.md tells when.\n\n"

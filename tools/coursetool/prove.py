@@ -43,20 +43,31 @@ def fuzz(root: Path, preset: str) -> int:
     return subprocess.run(command, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"}).returncode
 
 
-def border(root: Path, preset: str, python: str | None) -> int:
-    """A run may be half of C++ and half of Python's Lightning: what follows is what it had been without."""
+def beside_python(root: Path, preset: str, python: str | None, *, proof: str, module: str, program: str, script: str) -> int:
+    """A table of what a program of ours and Python do, made by a script that runs both."""
     words = shlex.split(python or "python3")
-    if subprocess.run([*words, "-c", "import lightning.pytorch"], capture_output=True, check=False).returncode != 0:
+    if subprocess.run([*words, "-c", f"import {module}"], capture_output=True, check=False).returncode != 0:
         if python is None:
-            print("border: not run, since this python3 has no lightning; --python names another", flush=True)
+            print(f"{proof}: not run, since this python3 has no {module}; --python names another", flush=True)
             return 0
-        raise CourseError(f"{python} does not import lightning.pytorch, which ./course prove border runs")
+        raise CourseError(f"{python} does not import {module}, which ./course prove {proof} runs")
     packages.install(("build",))
-    build.build(root, preset, "lit_border_run")
-    command = [sys.executable, root / "tests/lit/border/relay.py", "--cpp", build.folder(root, preset) / "bin" / "lit_border_run",
-               "--python", shlex.join(words)]
+    build.build(root, preset, program)
+    command = [sys.executable, root / script, "--cpp", build.folder(root, preset) / "bin" / program, "--python", shlex.join(words)]
     show(command)
     return subprocess.run(command, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"}).returncode
+
+
+def border(root: Path, preset: str, python: str | None) -> int:
+    """A run may be half of C++ and half of Python's Lightning: what follows is what it had been without."""
+    return beside_python(root, preset, python, proof="border", module="lightning.pytorch", program="lit_border_run",
+                         script="tests/lit/border/relay.py")
+
+
+def metrics(root: Path, preset: str, python: str | None) -> int:
+    """Metrics have the values of torchmetrics, in random cases of every class and option."""
+    return beside_python(root, preset, python, proof="metrics", module="torchmetrics", program="lit_metrics_run",
+                         script="tests/lit/metrics/table.py")
 
 
 # Of the autoencoder on Fashion-MNIST, epoch by epoch: where Python's lie over seeds. Ours may be two per cent beside that.
@@ -99,8 +110,9 @@ def lessons(root: Path, preset: str) -> int:
     return 1 if failures else 0
 
 
-PROOFS = {"exercises": exercise_proof.whole, "resume": resume, "fuzz": fuzz, "lessons": lessons, "border": border}
-BESIDE_PYTHON = {"border"}  # those that run a Python of the user's
+PROOFS = {"exercises": exercise_proof.whole, "resume": resume, "fuzz": fuzz, "lessons": lessons, "border": border,
+          "metrics": metrics}
+BESIDE_PYTHON = {"border", "metrics"}  # those that run a Python of the user's
 
 
 def main(root: Path, preset: str, names: list[str], python: str | None = None) -> int:

@@ -1,12 +1,8 @@
-// Metrics of classifiers: binary and multiclass.
+// Metrics of classifiers that count right and wrong.
 #include "lit/metrics/classification.h"
 
-#include <c10/util/StringUtil.h>
 #include <spdlog/fmt/fmt.h>
 #include <torch/torch.h>
-
-#include <cmath>
-#include <limits>
 
 #include "lit/core/messages.h"
 #include "lit/core/names.h"
@@ -15,194 +11,214 @@
 namespace lit {
 namespace {
 
-void check_task(const std::string& name, const std::string& task, int64_t classes) {
-  if (task != "binary" && task != "multiclass") {
-    throw Error(
-        fmt::format("task of {} is \"{}\", but must be \"binary\" or \"multiclass\"", name, task));
-  }
-  if (task == "multiclass" && classes < 2) {
-    throw Error(fmt::format("num_classes of {} is {}, but must be at least 2", name, classes));
-  }
-}
-
-void check_average(const std::string& name, const std::string& average, bool micro) {
-  if (average == "macro" || average == "weighted" || average == "none") return;
-  if (micro && average == "micro") return;
-  throw Error(fmt::format("average of {} is \"{}\", but must be {}macro, weighted or none", name,
-                          average, micro ? "micro, " : ""));
-}
-
-// Whole numbers from 0 to below `classes`? Looked at on the CPU only: elsewhere one would wait.
-void check_range(const std::string& what, const torch::Tensor& labels, int64_t classes,
-                 std::optional<int64_t> ignore_index) {
-  if (!labels.is_cpu() || labels.numel() == 0) return;
-  torch::Tensor wrong = (labels < 0).logical_or(labels >= classes);
-  if (ignore_index) wrong = wrong.logical_and(labels != *ignore_index);
-  if (!wrong.any().item<bool>()) return;
-  throw Error(fmt::format("{} has the class {}, but with num_classes={} classes go from 0 to {}",
-                          what, labels.masked_select(wrong)[0].item<int64_t>(), classes,
-                          classes - 1));
-}
-
-// A batch as a metric counts it: classes, and which of them count.
-struct Labels {
-  torch::Tensor preds, target;  // [N] int64
-  torch::Tensor counts;         // [N] bool: not ignored
-};
-
-[[noreturn]] void refuse_shapes(const std::string& name, const torch::Tensor& preds,
-                                const torch::Tensor& target, const std::string& wanted) {
-  throw Error(fmt::format("{} was given preds of shape {} and target of shape {}; it takes {}",
-                          name, c10::str(preds.sizes()), c10::str(target.sizes()), wanted));
-}
-
-// Probabilities as they are; anything else through a sigmoid or softmax. Nobody waits to know.
-torch::Tensor probabilities(const torch::Tensor& preds, const torch::Tensor& otherwise) {
-  const torch::Tensor are = (preds >= 0).logical_and(preds <= 1).all();
-  return torch::where(are, preds, otherwise);
-}
-
-Labels labels_of(const std::string& name, const Batch& inputs, const std::string& task,
-                 int64_t classes, int64_t top_k, double threshold,
-                 std::optional<int64_t> ignore_index) {
-  auto [preds, target] = inputs.unpack<2>();
-  if (target.is_floating_point()) {
-    throw Error(fmt::format("{} was given a target of {}; it takes whole numbers", name,
-                            c10::toString(target.scalar_type())));
-  }
-  torch::Tensor hits;  // with top_k: is the target among the highest?
-  if (task == "binary") {
-    if (preds.sizes() != target.sizes()) {
-      refuse_shapes(name, preds, target, "the same shape");
-    }
-    if (preds.is_floating_point()) {
-      preds = probabilities(preds, preds.sigmoid()) > threshold;
-    }
-  } else if (preds.dim() == target.dim() + 1 && preds.is_floating_point()) {
-    const auto expected = [&] {
-      auto sizes = target.sizes().vec();
-      sizes.insert(sizes.begin() + 1, classes);
-      return sizes;
-    };
-    if (target.dim() < 1 || preds.sizes() != torch::IntArrayRef(expected())) {
-      refuse_shapes(name, preds, target,
-                    fmt::format("preds [N, {}, ...] and target [N, ...]", classes));
-    }
-    if (top_k > 1) {
-      const torch::Tensor best = std::get<1>(preds.topk(top_k, /*dim=*/1));
-      hits = best.eq(target.unsqueeze(1)).any(1).reshape({-1});
-    }
-    preds = preds.argmax(1);
-  } else {
-    if (preds.sizes() != target.sizes() || preds.is_floating_point()) {
-      refuse_shapes(
-          name, preds, target,
-          fmt::format("preds [N, {}, ...] of scores, or classes of the target's shape", classes));
-    }
-    if (top_k > 1) {
-      throw Error(
-          fmt::format("{} has top_k={}, which needs scores, but was given classes", name, top_k));
-    }
-  }
-  preds = preds.reshape({-1}).to(torch::kInt64);
-  target = target.reshape({-1}).to(torch::kInt64);
-  check_range("preds", preds, classes, std::nullopt);
-  check_range("target", target, classes, ignore_index);
-  torch::Tensor counts = torch::ones_like(target, torch::kBool);
-  if (ignore_index) {
-    counts = target != *ignore_index;
-    target = target.clamp(0, classes - 1);  // any class: it is not counted
-  }
-  if (hits.defined()) preds = torch::where(hits, target, preds);
-  return {preds, target, counts};
-}
-
-// How often each class occurs where `counts`: [C].
-torch::Tensor tally(const torch::Tensor& labels, const torch::Tensor& counts, int64_t classes) {
-  return torch::zeros({classes}, labels.options())
-      .scatter_add_(0, labels, counts.to(torch::kInt64));
-}
-
+using detail::tally;
 using detail::wide;
 
-// 0 where there is nothing to divide by.
-torch::Tensor ratio(const torch::Tensor& part, const torch::Tensor& whole) {
-  return torch::where(whole == 0, torch::zeros_like(whole), part / whole);
+// A whole table of counts is not made of more.
+constexpr int64_t kMostCells = int64_t{1} << 31;
+
+double checked_threshold(const std::string& name, double threshold) {
+  if (threshold >= 0 && threshold <= 1) return threshold;
+  throw Error(fmt::format("threshold of {} is {}, but must be from 0 to 1", name, threshold));
+}
+
+// Classes [N, X], or labels [N, L, X], of which each counts or not.
+struct Labels {
+  torch::Tensor preds, target, counts;
+};
+
+// Dimensions from `dim` on as one.
+torch::Tensor flattened(const torch::Tensor& tensor, int64_t dim) {
+  if (!tensor.defined()) return tensor;
+  torch::Tensor flat = tensor;
+  while (flat.dim() <= dim) flat = flat.unsqueeze(-1);
+  return flat.flatten(dim);
+}
+
+Batch packed(const Labels& labels, const Batch::Item& noted) {
+  std::vector<Batch::Item> items{{"preds", labels.preds}, {"target", labels.target}, noted};
+  if (labels.counts.defined()) items.push_back({"counts", labels.counts});
+  return Batch(std::move(items));
+}
+
+Labels labels_in(const Batch& batch) {
+  return {batch[0], batch[1], batch.size() > 3 ? batch[3] : torch::Tensor()};
+}
+
+torch::Tensor where_counted(const torch::Tensor& tensor, const torch::Tensor& counts) {
+  return counts.defined() ? tensor.logical_and(counts) : tensor;
 }
 
 }  // namespace
 
 // --- Counts -----------------------------------------------------------------------------------
 
-StatScores::StatScores(Options options) : options_(std::move(options)) {
+StatScores::StatScores(Options options)
+    : ClassifierMetric("a classification metric",
+                       {options.task, options.num_classes, options.num_labels,
+                        options.ignore_index, options.scores},
+                       /*decides=*/options.task.word() != "multiclass"),
+      options_(std::move(options)) {
   const std::string name = "a classification metric";
-  check_task(name, options_.task, options_.num_classes);
-  check_average(name, options_.average, /*micro=*/true);
-  const int64_t most = is_binary() ? 1 : options_.num_classes;
+  average_ = options_.average.of("average of " + name);
+  multidim_average_ = options_.multidim_average.of("multidim_average of " + name);
+  const int64_t most = task() == Task::multiclass ? classes() : 1;
   if (options_.top_k < 1 || options_.top_k > most) {
     throw Error(
         fmt::format("top_k of {} is {}, but must be from 1 to {}", name, options_.top_k, most));
   }
-  if (options_.threshold < 0 || options_.threshold > 1) {
-    throw Error(
-        fmt::format("threshold of {} is {}, but must be from 0 to 1", name, options_.threshold));
+  checked_threshold(name, options_.threshold);
+  if (options_.zero_division != 0 && options_.zero_division != 1) {
+    throw Error(fmt::format("zero_division of {} is {}, but must be 0 or 1", name,
+                            options_.zero_division));
   }
   for (const char* count : {"tp", "fp", "tn", "fn"}) {
-    add_state(count,
-              counts_classes() ? torch::zeros({options_.num_classes}, torch::kInt64)
-                               : torch::zeros({}, torch::kInt64),
-              StateReduce::sum);
+    if (is_samplewise()) {
+      add_list_state(count);
+    } else {
+      add_state(count,
+                counts_classes() ? torch::zeros({classes()}, torch::kInt64)
+                                 : torch::zeros({}, torch::kInt64),
+                StateReduce::sum);
+    }
   }
 }
 
 std::string StatScores::compute_group() const {
-  const auto ignored = options_.ignore_index ? std::to_string(*options_.ignore_index) : "none";
-  return fmt::format("stat_scores {} {} {} {} {} {}", options_.task, options_.num_classes,
-                     counts_classes(), options_.top_k, options_.threshold, ignored);
+  return fmt::format("stat_scores {} {} {} {} {}", input_group(), counts_classes(), options_.top_k,
+                     options_.threshold, options_.multidim_average.word());
 }
 
-void StatScores::update_state(const Batch& inputs) {
-  const int64_t classes = is_binary() ? 2 : options_.num_classes;
-  const auto [preds, target, counts] =
-      labels_of(class_name(*this), inputs, options_.task, classes, options_.top_k,
-                options_.threshold, options_.ignore_index);
-  const torch::Tensor right = preds.eq(target).logical_and(counts);
-  const torch::Tensor n = counts.sum();
-  torch::Tensor tp, support, predicted, all = n;
-  if (is_binary()) {
-    tp = (right * target).sum();
-    support = (counts * target).sum();
-    predicted = (counts * preds).sum();
-  } else if (counts_classes()) {
-    tp = tally(target, right, classes);
-    support = tally(target, counts, classes);
-    predicted = tally(preds, counts, classes);
-  } else {
-    tp = right.sum();
-    support = predicted = n;
-    all = n * classes;
+course::Dict StatScores::option_values() const {
+  course::Dict values = input_options();
+  values.set("average", options_.average.word());
+  values.set("top_k", options_.top_k);
+  values.set("threshold", options_.threshold);
+  values.set("multidim_average", options_.multidim_average.word());
+  values.set("zero_division", options_.zero_division);
+  return values;
+}
+
+Batch StatScores::prepare(const Batch& inputs) {
+  const Pair pair = pair_of(inputs);
+  const int64_t further = is_multilabel() ? 2 : 1;
+  if (is_samplewise() && pair.target.dim() <= further) {
+    throw Error(fmt::format("{} is samplewise, but was given a target of {} dimensions; it takes at "
+                            "least {}",
+                            class_name(*this), pair.target.dim(), further + 1));
   }
-  state("tp") += tp;
-  state("fp") += predicted - tp;
-  state("fn") += support - tp;
-  state("tn") += all - predicted - support + tp;
+  Labels labels{pair.preds, pair.target, pair.counts};
+  if (task() != Task::multiclass) {
+    const torch::Tensor scores = probabilities(pair);
+    if (pair.are_scores) {
+      look_for_nan(scores, pair.counts);
+      labels.preds = (scores > options_.threshold).to(torch::kInt64);
+    }
+  } else if (pair.preds.dim() > pair.target.dim()) {
+    if (options_.top_k > 1) {
+      // The target if it is among the highest, or else the highest one.
+      const auto [highest, best] = pair.preds.topk(options_.top_k, /*dim=*/1);
+      look_for_nan(highest.select(1, 0), pair.counts);
+      const torch::Tensor hits = best.eq(pair.target.unsqueeze(1)).any(1);
+      labels.preds = torch::where(hits, pair.target, best.select(1, 0));
+    } else {
+      const auto [highest, best] = pair.preds.max(1);
+      look_for_nan(highest, pair.counts);
+      labels.preds = best;
+    }
+  } else {
+    if (options_.top_k > 1) {
+      throw Error(fmt::format("{} has top_k={}, which needs scores, but was given classes",
+                              class_name(*this), options_.top_k));
+    }
+  }
+  for (torch::Tensor* tensor : {&labels.preds, &labels.target, &labels.counts}) {
+    *tensor = flattened(*tensor, further);
+  }
+  return packed(labels, noted());
+}
+
+void StatScores::update_state(const Batch& prepared) {
+  auto [preds, target, counts] = labels_in(prepared);
+  const torch::Tensor right = where_counted(preds.eq(target), counts);
+  torch::Tensor tp, support, predicted, all;
+  if (task() != Task::multiclass) {
+    // Over samples and further dimensions, and over labels unless each has its own count.
+    std::vector<int64_t> over{preds.dim() - 1};
+    if (!is_samplewise()) over.push_back(0);
+    if (is_multilabel() && !counts_classes()) over.push_back(1);
+    const auto sum = [&](const torch::Tensor& tensor) { return tensor.sum(over); };
+    all = counts.defined() ? sum(counts) : sum(torch::ones_like(target));
+    tp = sum(right * target);
+    support = sum(target);
+    predicted = sum(counts.defined() ? counts * preds : preds);
+  } else if (!counts_classes()) {
+    const auto sum = [&](const torch::Tensor& tensor) {
+      return is_samplewise() ? tensor.sum(1) : tensor.sum();
+    };
+    tp = sum(right);
+    support = predicted = counts.defined() ? sum(counts) : sum(torch::ones_like(target));
+    all = support * classes();
+  } else if (is_samplewise()) {
+    const auto each = [&](const torch::Tensor& labels, const torch::Tensor& by) {
+      return torch::zeros({labels.size(0), classes()}, labels.options())
+          .scatter_add_(1, labels, by.to(torch::kInt64));
+    };
+    const torch::Tensor by = counts.defined() ? counts : torch::ones_like(target);
+    tp = each(target, right);
+    support = each(target, by);
+    predicted = each(preds, by);
+    all = by.to(torch::kInt64).sum(1, /*keepdim=*/true);
+  } else {
+    preds = preds.flatten();
+    target = target.flatten();
+    if (counts.defined()) counts = counts.flatten();
+    tp = tally(target, right.flatten(), classes());
+    support = tally(target, counts, classes());
+    predicted = tally(preds, counts, classes());
+    all = counts.defined() ? counts.sum() : torch::scalar_tensor(target.numel(), target.options());
+  }
+  const auto add = [&](const char* name, const torch::Tensor& count) {
+    if (is_samplewise()) {
+      list_state(name).push_back(count);
+    } else {
+      state(name) += count;
+    }
+  };
+  add("tp", tp);
+  add("fp", predicted - tp);
+  add("fn", support - tp);
+  add("tn", all - predicted - support + tp);
+  note(prepared[2]);
 }
 
 torch::Tensor StatScores::compute_state() {
-  const Counts counts{wide(state("tp")), wide(state("fp")), wide(state("tn")), wide(state("fn"))};
+  const auto count = [&](const char* name) {
+    return wide(is_samplewise() ? concatenated(name) : state(name));
+  };
+  const Counts counts{count("tp"), count("fp"), count("tn"), count("fn")};
   const torch::Tensor each = score(counts);
-  if (!counts_classes() || options_.average == "none") return each;
+  if (!counts_classes() || average_ == Average::none || each.numel() == 0) return each;
   const torch::Tensor support = counts.tp + counts.fn;
   torch::Tensor weights = support;
-  if (options_.average == "macro") {
-    const torch::Tensor seen = options_.top_k == 1 ? support + counts.fp : support;
-    weights = (seen > 0).to(each.scalar_type());
+  if (average_ == Average::macro) {
+    weights = torch::ones_like(each);
+    if (!is_multilabel()) {
+      const bool of_samples = options_.top_k > 1 && averages_classes_of_samples();
+      weights = ((of_samples ? support : support + counts.fp) > 0).to(each.scalar_type());
+    }
   }
-  return ratio((each * weights).sum(), weights.sum());
+  return detail::ratio((each * weights).sum(-1), weights.sum(-1));
+}
+
+torch::Tensor StatScores::ratio(const torch::Tensor& part, const torch::Tensor& whole) const {
+  return detail::ratio(part, whole, options_.zero_division);
 }
 
 torch::Tensor Accuracy::score(const Counts& c) const {
-  return is_binary() ? ratio(c.tp + c.tn, c.tp + c.tn + c.fp + c.fn) : ratio(c.tp, c.tp + c.fn);
+  return task() == Task::multiclass
+             ? detail::ratio(c.tp, c.tp + c.fn)
+             : detail::ratio(c.tp + c.tn, c.tp + c.tn + c.fp + c.fn);
 }
 
 torch::Tensor Precision::score(const Counts& c) const {
@@ -217,149 +233,159 @@ torch::Tensor F1Score::score(const Counts& c) const {
   return ratio(2 * c.tp, 2 * c.tp + c.fp + c.fn);
 }
 
-// --- Confusion matrix -------------------------------------------------------------------------
-
-ConfusionMatrix::ConfusionMatrix(Options options) : options_(std::move(options)) {
-  check_task("ConfusionMatrix", options_.task, options_.num_classes);
-  const std::string& by = options_.normalize;
-  if (by != "none" && by != "true" && by != "pred" && by != "all") {
-    throw Error(fmt::format(
-        "normalize of ConfusionMatrix is \"{}\", but must be none, true, pred or all", by));
-  }
-  classes_ = options_.task == "binary" ? 2 : options_.num_classes;
-  add_state("confmat", torch::zeros({classes_, classes_}, torch::kInt64), StateReduce::sum);
+torch::Tensor Specificity::score(const Counts& c) const {
+  return detail::ratio(c.tn, c.tn + c.fp);
 }
 
-void ConfusionMatrix::update_state(const Batch& inputs) {
-  const auto [preds, target, counts] = labels_of("ConfusionMatrix", inputs, options_.task, classes_,
-                                                 1, options_.threshold, options_.ignore_index);
-  const torch::Tensor pairs = tally(target * classes_ + preds, counts, classes_ * classes_);
-  state("confmat") += pairs.reshape({classes_, classes_});
+// --- Confusion matrix -------------------------------------------------------------------------
+
+ConfusionCounts::ConfusionCounts(const std::string& name, ConfusionMatrixOptions options)
+    : ClassifierMetric(name,
+                       {options.task, options.num_classes, options.num_labels,
+                        options.ignore_index, options.scores},
+                       /*decides=*/options.task.word() != "multiclass"),
+      threshold_(checked_threshold(name, options.threshold)) {
+  if (!is_multilabel() && classes() > kMostCells / classes()) {
+    throw Error(fmt::format("num_classes of {} is {}, which makes a matrix too large to be counted",
+                            name, classes()));
+  }
+  add_state("confmat",
+            is_multilabel() ? torch::zeros({classes(), 2, 2}, torch::kInt64)
+                            : torch::zeros({classes(), classes()}, torch::kInt64),
+            StateReduce::sum);
+}
+
+std::string ConfusionCounts::compute_group() const {
+  return fmt::format("confusion {} {}", input_group(), threshold_);
+}
+
+course::Dict ConfusionCounts::option_values() const {
+  course::Dict values = input_options();
+  values.set("threshold", threshold_);
+  return values;
+}
+
+Batch ConfusionCounts::prepare(const Batch& inputs) {
+  const Pair pair = pair_of(inputs);
+  Labels labels{pair.preds, pair.target, pair.counts};
+  if (task() == Task::multiclass && pair.preds.dim() > pair.target.dim()) {
+    const auto [highest, best] = pair.preds.max(1);
+    look_for_nan(highest, pair.counts);
+    labels.preds = best;
+  } else {
+    const torch::Tensor scores = probabilities(pair);
+    if (pair.are_scores) {
+      look_for_nan(scores, pair.counts);
+      labels.preds = (scores > threshold_).to(torch::kInt64);
+    }
+  }
+  return packed(labels, noted());
+}
+
+void ConfusionCounts::update_state(const Batch& prepared) {
+  const auto [preds, target, counts] = labels_in(prepared);
+  torch::Tensor cells = is_multilabel() ? 2 * target + preds : target * classes() + preds;
+  if (is_multilabel()) {
+    std::vector<int64_t> sizes(static_cast<size_t>(cells.dim()), 1);
+    sizes[1] = classes();
+    cells = cells + 4 * torch::arange(classes(), cells.options()).reshape(sizes);
+  }
+  const torch::Tensor by =
+      counts.defined() ? counts.to(torch::kInt64) : torch::ones_like(cells, torch::kInt64);
+  state("confmat").view(-1).scatter_add_(0, cells.flatten(), by.flatten());
+  note(prepared[2]);
+}
+
+ConfusionMatrix::ConfusionMatrix(Options options)
+    : ConfusionCounts("ConfusionMatrix", options),
+      normalize_(options.normalize.of("normalize of ConfusionMatrix")) {
+  clones<ConfusionMatrix>();
+}
+
+course::Dict ConfusionMatrix::option_values() const {
+  course::Dict values = ConfusionCounts::option_values();
+  values.set("normalize", Choice<Normalize>(normalize_).word());
+  return values;
+}
+
+// What each count is divided by.
+torch::Tensor ConfusionMatrix::sums() {
+  if (normalize_ == Normalize::by_true) return counts().sum(-1, /*keepdim=*/true);
+  if (normalize_ == Normalize::by_pred) return counts().sum(-2, /*keepdim=*/true);
+  return counts().sum(-1, /*keepdim=*/true).sum(-2, /*keepdim=*/true);
+}
+
+void ConfusionMatrix::look_at_states() {
+  ConfusionCounts::look_at_states();
+  if (normalize_ == Normalize::none) return;
+  const auto empty = (sums() == 0).sum().item<int64_t>();
+  if (empty == 0) return;
+  const char* const kind = normalize_ == Normalize::by_true   ? "rows"
+                           : normalize_ == Normalize::by_pred ? "columns"
+                                                              : "matrices";
+  warn(fmt::format("{} {} of the confusion matrix have no samples, and are 0", empty, kind));
 }
 
 torch::Tensor ConfusionMatrix::compute_state() {
-  const torch::Tensor& counts = state("confmat");
-  if (options_.normalize == "none") return counts.clone();
-  torch::Tensor whole = counts.sum();
-  if (options_.normalize == "true") whole = counts.sum(1, /*keepdim=*/true);
-  if (options_.normalize == "pred") whole = counts.sum(0, /*keepdim=*/true);
-  const auto empty = (whole == 0).sum().item<int64_t>();
-  if (empty > 0) {
-    warn(fmt::format("{} of the confusion matrix have no samples, and are 0",
-                     options_.normalize == "pred"  ? fmt::format("{} columns", empty)
-                     : options_.normalize == "all" ? std::string("all entries")
-                                                   : fmt::format("{} rows", empty)));
-  }
-  return ratio(wide(counts), wide(whole).expand_as(counts));
+  if (normalize_ == Normalize::none) return counts().clone();
+  return detail::ratio(wide(counts()), wide(sums()).expand_as(counts()));
 }
 
-// --- Area under the curve ---------------------------------------------------------------------
+// --- Agreement --------------------------------------------------------------------------------
 
-namespace {
-
-// By ranks (Mann and Whitney): the positives' ranks tell how many negatives each is above, and
-// samples with the same score share the mean of their ranks.
-double area(const torch::Tensor& scores, const torch::Tensor& positive) {
-  const auto n = static_cast<double>(scores.numel());
-  const auto p = positive.sum().item<double>();
-  if (p == 0 || p == n) return std::numeric_limits<double>::quiet_NaN();
-  const auto [values, inverse, counts] =
-      at::_unique2(scores, /*sorted=*/true, /*return_inverse=*/true, /*return_counts=*/true);
-  const torch::Tensor last = counts.cumsum(0);  // the highest rank of each score, from 1 on
-  const torch::Tensor rank = wide(last) - (wide(counts) - 1) / 2;
-  const auto sum = (rank.index_select(0, inverse) * positive).sum().item<double>();
-  return (sum - p * (p + 1) / 2) / (p * (n - p));
+CohenKappa::CohenKappa(Options options)
+    : ConfusionCounts("CohenKappa", {.task = options.task,
+                                     .num_classes = options.num_classes,
+                                     .ignore_index = options.ignore_index,
+                                     .threshold = options.threshold,
+                                     .scores = options.scores}),
+      weights_(options.weights.of("weights of CohenKappa")) {
+  if (is_multilabel()) throw Error("task of CohenKappa is multilabel, but must be binary or multiclass");
+  clones<CohenKappa>();
 }
 
-}  // namespace
-
-AUROC::AUROC(Options options) : options_(std::move(options)) {
-  check_task("AUROC", options_.task, options_.num_classes);
-  check_average("AUROC", options_.average, /*micro=*/false);
-  add_list_state("preds");
-  add_list_state("target");
+course::Dict CohenKappa::option_values() const {
+  course::Dict values = ConfusionCounts::option_values();
+  values.set("weights", Choice<KappaWeights>(weights_).word());
+  return values;
 }
 
-void AUROC::update_state(const Batch& inputs) {
-  auto [preds, target] = inputs.unpack<2>();
-  const bool binary = options_.task == "binary";
-  const int64_t classes = options_.num_classes;
-  if (binary
-          ? preds.sizes() != target.sizes()
-          : target.dim() != 1 || preds.sizes() != torch::IntArrayRef({target.size(0), classes})) {
-    refuse_shapes("AUROC", preds, target,
-                  binary ? "the same shape" : fmt::format("preds [N, {}] and target [N]", classes));
-  }
-  if (!preds.is_floating_point() || target.is_floating_point()) {
-    throw Error("AUROC takes scores as preds, and whole numbers as target");
-  }
-  check_range("target", target, binary ? 2 : classes, options_.ignore_index);
-  preds = probabilities(preds, binary ? preds.sigmoid() : preds.softmax(1));
-  if (binary) {
-    preds = preds.reshape({-1});
-    target = target.reshape({-1});
-  }
-  list_state("preds").push_back(preds.clone());
-  list_state("target").push_back(target.to(torch::kInt64).clone());
+// Of all samples the cost of where they are, over the cost of where chance would put them.
+torch::Tensor CohenKappa::compute_state() {
+  const torch::Tensor found = wide(counts());
+  const torch::Tensor expected =
+      found.sum(1, /*keepdim=*/true).matmul(found.sum(0, /*keepdim=*/true)) / found.sum();
+  const torch::Tensor at = torch::arange(classes(), found.options());
+  torch::Tensor cost = (at.unsqueeze(0) - at.unsqueeze(1)).abs();
+  if (weights_ == KappaWeights::quadratic) cost = cost.square();
+  if (weights_ == KappaWeights::none) cost = (cost > 0).to(found.scalar_type());
+  return 1 - (cost * found).sum() / (cost * expected).sum();
 }
 
-void AUROC::check_states() {
-  const auto &all_preds = list_state("preds"), &all_target = list_state("target");
-  if (all_preds.size() != all_target.size()) {
-    throw Error(fmt::format("preds are of {} batches, but target of {}", all_preds.size(),
-                            all_target.size()));
-  }
-  for (size_t i = 0; i < all_preds.size(); ++i) {
-    const torch::Tensor &preds = all_preds[i], &target = all_target[i];
-    std::vector<int64_t> wanted = target.sizes().vec();
-    if (options_.task != "binary") wanted.push_back(options_.num_classes);
-    const bool fits = target.dim() == 1 && preds.sizes() == torch::IntArrayRef(wanted) &&
-                      preds.is_floating_point() && target.scalar_type() == torch::kInt64;
-    if (!fits) refuse_shapes("AUROC", preds, target, "scores, and as many labels");
-  }
+MatthewsCorrCoef::MatthewsCorrCoef(Options options)
+    : ConfusionCounts("MatthewsCorrCoef", {.task = options.task,
+                                           .num_classes = options.num_classes,
+                                           .ignore_index = options.ignore_index,
+                                           .threshold = options.threshold,
+                                           .num_labels = options.num_labels,
+                                           .scores = options.scores}) {
+  clones<MatthewsCorrCoef>();
 }
 
-torch::Tensor AUROC::compute_state() {
-  torch::Tensor preds = concatenated("preds"), target = concatenated("target");
-  if (options_.ignore_index && target.numel() > 0) {
-    const torch::Tensor counts = target != *options_.ignore_index;
-    preds = preds.index({counts});
-    target = target.index({counts});
-  }
-  const auto answer = [&](double value) {
-    return torch::scalar_tensor(value, wide(torch::empty({0}, preds.options())).options());
-  };
-  const auto tell = [](int64_t classes) {
-    if (classes == 0) return;
-    warn(fmt::format("AUROC: {} classes have no sample, or nothing else; their value is NaN",
-                     classes));
-  };
-  if (options_.task == "binary") {
-    const double value = area(preds, target == 1);
-    tell(std::isnan(value) ? 1 : 0);
-    return answer(value);
-  }
-  std::vector<double> areas, support;
-  double sum = 0, weight = 0;
-  int64_t undefined = 0;
-  for (int64_t c = 0; c < options_.num_classes; ++c) {
-    const torch::Tensor positive = target == c;
-    areas.push_back(target.numel() == 0 ? std::numeric_limits<double>::quiet_NaN()
-                                        : area(preds.select(1, c).contiguous(), positive));
-    support.push_back(positive.sum().item<double>());
-    if (std::isnan(areas.back())) {
-      ++undefined;
-      continue;
-    }
-    const double by = options_.average == "weighted" ? support.back() : 1;
-    sum += by * areas.back();
-    weight += by;
-  }
-  tell(undefined);
-  if (options_.average == "none") {
-    return torch::tensor(areas, answer(0).options());
-  }
-  return answer(weight == 0 ? std::numeric_limits<double>::quiet_NaN() : sum / weight);
+// The covariance of true and predicted classes over their deviations. In two classes all right is
+// 1, and all wrong is -1, whether both classes occur or not.
+torch::Tensor MatthewsCorrCoef::compute_state() {
+  torch::Tensor found = wide(counts());
+  if (is_multilabel()) found = found.sum(0);
+  const torch::Tensor of_true = found.sum(1), of_pred = found.sum(0);
+  const torch::Tensor right = found.trace(), all = found.sum();
+  const torch::Tensor covariance = right * all - (of_true * of_pred).sum();
+  const torch::Tensor deviations =
+      (all.square() - of_true.square().sum()) * (all.square() - of_pred.square().sum());
+  torch::Tensor value = detail::ratio(covariance, deviations.sqrt());
+  if (found.size(0) > 2) return value;
+  value = torch::where((right == all).logical_and(all > 0), torch::ones_like(value), value);
+  return torch::where((right == 0).logical_and(all > 0), -torch::ones_like(value), value);
 }
 
 }  // namespace lit

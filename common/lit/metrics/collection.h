@@ -1,10 +1,13 @@
 // MetricCollection: several metrics as one.
 #pragma once
 
+#include <concepts>
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "lit/metrics/metric.h"
@@ -13,6 +16,9 @@ namespace lit {
 
 struct MetricCollectionOptions {
   std::string prefix = "", postfix = "";  ///< around every name
+  /// true: metrics that have the same states are counted once; false: each by itself; or the groups
+  /// by their names (those that are in none count by themselves).
+  std::variant<bool, std::vector<std::vector<std::string>>> compute_groups = true;
 };
 
 /// Metrics that get the same inputs:
@@ -27,20 +33,43 @@ struct MetricCollectionOptions {
 ///     metrics_->update(scores, labels);
 ///     log_dict(metrics_);   // val_accuracy and val_auroc
 ///
-/// Those with the same states (Accuracy, Precision, Recall and F1Score of the same options) are
-/// counted once. For training and validation make two: a function that makes one is all it takes.
+/// Those with the same states (Accuracy, Precision, Recall and F1Score of the same options) hold
+/// one state, which is counted once. A metric that is updated, reset or loaded by itself goes its
+/// own way until both are empty again, but for the first of a group, whose way the others go. An
+/// update that one metric refuses is counted by none.
+///
+/// For training and validation make one, and clone("val_") the other.
 class MetricCollection : public torch::nn::Module {
  public:
   using Options = MetricCollectionOptions;
   using Values = std::map<std::string, torch::Tensor>;
 
-  using Named = std::vector<std::pair<std::string, std::shared_ptr<Metric>>>;
+  /// A metric, or a collection, whose metrics become those of this one: "NAME_THEIR-NAME" if it has
+  /// a name, and "THEIR-NAME" else.
+  class Member {
+   public:
+    Member(std::nullptr_t) {}
+    template <std::derived_from<Metric> M>
+    Member(std::shared_ptr<M> metric) : metric_(std::move(metric)) {}
+    template <std::derived_from<MetricCollection> C>
+    Member(std::shared_ptr<C> collection) : collection_(std::move(collection)) {}
 
-  /// By name. @throws Error if one is null, or two have the same
+   private:
+    friend class MetricCollection;
+    std::shared_ptr<Metric> metric_;
+    std::shared_ptr<MetricCollection> collection_;
+  };
+  using Named = std::vector<std::pair<std::string, Member>>;
+
+  /// By name. @throws Error if one is null, two have the same name, a name is empty or has a point,
+  ///   or compute_groups names none of them
   explicit MetricCollection(const Named& metrics, Options options = {});
   /// Named after their classes. @throws as above
-  explicit MetricCollection(const std::vector<std::shared_ptr<Metric>>& metrics,
-                            Options options = {});
+  explicit MetricCollection(const std::vector<Member>& metrics, Options options = {});
+
+  /// More of them. @throws as above; then none is added
+  void add_metrics(const Named& metrics);
+  void add_metrics(const std::vector<Member>& metrics);
 
   template <typename... Inputs>
   void update(const Inputs&... inputs) {
@@ -58,23 +87,41 @@ class MetricCollection : public torch::nn::Module {
   Values compute();
   void reset();
 
+  /// Another one that goes on from what this one has counted; an empty prefix or postfix stays what
+  /// it is here. @throws Error for a metric that cannot be cloned
+  std::shared_ptr<MetricCollection> clone(const std::string& prefix,
+                                          const std::string& postfix = "") const;
+  std::shared_ptr<torch::nn::Module> clone(
+      const c10::optional<torch::Device>& device = c10::nullopt) const override;
+
   /// The metrics under their full names.
   std::map<std::string, std::shared_ptr<Metric>> items() const;
-  /// @param name  without prefix and postfix. @throws Error if there is none
+  /// @param name  with or without prefix and postfix. @throws Error if there is none
   const std::shared_ptr<Metric>& operator[](const std::string& name) const;
   size_t size() const { return metrics_.size(); }
+  /// Names without prefix and postfix; the first of each group counts for the others.
+  const std::vector<std::vector<std::string>>& compute_groups() const { return groups_; }
 
  private:
+  // Who counts a batch, and who then holds the same as one of these.
+  struct Plan {
+    std::vector<Metric*> counting;
+    std::vector<std::vector<Metric*>> followers;        // of each that counts
+    std::vector<std::pair<Metric*, Metric*>> following;  // and whom
+  };
+  Plan plan() const;
+  static void share(const Plan& plan);
+
   void run_update(const Batch& inputs);
   Values run_forward(const Batch& inputs);
   std::string full(const std::string& name) const {
     return options_.prefix + name + options_.postfix;
   }
   void find_groups();
+  void take_groups(const std::vector<std::vector<std::string>>& given);
 
   std::map<std::string, std::shared_ptr<Metric>> metrics_;
   Options options_;
-  // Names: the first of each group counts for the others.
   std::vector<std::vector<std::string>> groups_;
 };
 

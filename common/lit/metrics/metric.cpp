@@ -1,15 +1,20 @@
 // Metric: states over batches, and the value that follows from them.
 #include "lit/metrics/metric.h"
 
+#include <c10/util/Exception.h>
+#include <c10/util/StringUtil.h>
 #include <spdlog/fmt/fmt.h>
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <atomic>
+#include <typeinfo>
 
 #include "lit/core/messages.h"
 #include "lit/core/names.h"
 #include "lit/error.h"
 #include "serialize/checked.h"
+#include "serialize/python_text.h"
 
 namespace lit {
 namespace {
@@ -17,8 +22,8 @@ namespace {
 // Around everything that touches states: they record no graph, and can be written to wherever they
 // were made (tensors that are made in inference mode could not, outside of it).
 struct Plain {
-  torch::NoGradGuard no_grad;
   torch::InferenceMode off{false};
+  torch::NoGradGuard no_grad;
 };
 
 // Metal has no float64.
@@ -26,6 +31,12 @@ torch::Tensor moved(const torch::Tensor& tensor, torch::Device device) {
   if (!tensor.defined()) return tensor;
   const bool narrow = device.is_mps() && tensor.scalar_type() == torch::kFloat64;
   return tensor.to(device, narrow ? torch::kFloat32 : tensor.scalar_type());
+}
+
+// "cuda" is one of its devices by a number, too.
+torch::Device numbered(torch::Device device) {
+  if (device.has_index() || device.is_cpu()) return device;
+  return torch::empty({0}, torch::device(device)).device();
 }
 
 torch::Tensor reduced(StateReduce reduce, const torch::Tensor& a, int64_t weight_a,
@@ -47,33 +58,138 @@ torch::Tensor reduced(StateReduce reduce, const torch::Tensor& a, int64_t weight
   throw Error("a state without a reduction cannot be merged with another");
 }
 
+std::string shape_and_dtype(const torch::Tensor& tensor) {
+  return fmt::format("a tensor of shape {} and dtype {}", c10::str(tensor.sizes()),
+                     c10::toString(tensor.scalar_type()));
+}
+
 // The state of a checkpoint, which is like the one it began with. A number may be a wider one by
 // now, or a narrower one of Metal's.
 const torch::Tensor& restored(const course::Dict& from, const std::string& name,
-                              const torch::Tensor& initial) {
+                              const torch::Tensor& initial, bool any_shape) {
   const course::Value& value = from.at(name);
-  const bool are_numbers = initial.is_floating_point() && value.is<torch::Tensor>() &&
-                           value.as_tensor().is_floating_point();
+  const bool is_tensor = value.is<torch::Tensor>();
+  const bool are_numbers =
+      initial.is_floating_point() && is_tensor && value.as_tensor().is_floating_point();
   const torch::Dtype dtype = are_numbers ? value.as_tensor().scalar_type() : initial.scalar_type();
-  return course::tensor(value, name, initial.sizes(), dtype);
+  const auto sizes = any_shape && is_tensor ? value.as_tensor().sizes() : initial.sizes();
+  return course::tensor(value, name, sizes, dtype);
 }
+
+const char* const kUpdateCount = "update_count";
+const char* const kOptions = "options";
 
 }  // namespace
 
-void Metric::add_state(const std::string& name, torch::Tensor initial, StateReduce reduce) {
+// --- What was counted -------------------------------------------------------------------------
+
+Metric::Metric(const Metric& other)
+    : torch::nn::Module(other),
+      counted_(copy_of(*other.counted_)),
+      device_(other.device_),
+      computed_(other.computed_),
+      last_value_(other.last_value_),
+      computed_of_(other.computed_of_),
+      told_(other.told_),
+      cloned_class_(other.cloned_class_),
+      clone_(other.clone_) {}
+
+Metric& Metric::operator=(const Metric& other) {
+  if (this == &other) return *this;
+  torch::nn::Module::operator=(other);
+  counted_ = copy_of(*other.counted_);
+  device_ = other.device_;
+  computed_ = other.computed_;
+  last_value_ = other.last_value_;
+  computed_of_ = other.computed_of_;
+  told_ = other.told_;
+  leader_.reset();
+  cloned_class_ = other.cloned_class_;
+  clone_ = other.clone_;
+  return *this;
+}
+
+// Of the same version, until something is counted.
+std::shared_ptr<Metric::Counted> Metric::copy_of(const Counted& counted) {
   const Plain plain;
-  states_[name] = {initial, reduce, initial.clone(), {}};
+  auto copy = std::make_shared<Counted>(counted);
+  for (auto& [name, state] : copy->states) {
+    if (state.value.defined()) state.value = state.value.clone();
+  }
+  return copy;
+}
+
+std::shared_ptr<Metric::Counted> Metric::none_counted() const {
+  auto none = std::make_shared<Counted>();
+  for (const auto& [name, state] : counted_->states) {
+    State& made = none->states[name] = state;
+    if (state.initial.defined()) made.value = state.initial.clone();
+    made.list.clear();
+  }
+  changed(*none);
+  return none;
+}
+
+void Metric::changed(Counted& counted) {
+  static std::atomic<uint64_t> last{0};
+  counted.version = ++last;
+}
+
+Metric::Counted& Metric::own() {
+  if (counted_.use_count() > 1) counted_ = copy_of(*counted_);
+  leader_.reset();
+  return *counted_;
+}
+
+bool Metric::follows(const Metric& leader) const {
+  if (device_ != leader.device_) return false;
+  return leader_.lock().get() == &leader || (update_count() == 0 && leader.update_count() == 0);
+}
+
+// --- States -----------------------------------------------------------------------------------
+
+void Metric::add(const std::string& name, State state) {
+  if (name == kUpdateCount || name == kOptions) {
+    throw Error(fmt::format("a state of {} cannot be called {}", class_name(*this), name));
+  }
+  const Plain plain;
+  if (state.initial.defined()) {
+    state.initial = moved(state.initial.detach().clone(), device_);
+    state.value = state.initial.clone();
+  }
+  own().states[name] = std::move(state);
+  changed(*counted_);
+}
+
+void Metric::add_state(const std::string& name, const torch::Tensor& initial, StateReduce reduce) {
+  State state;
+  state.initial = initial;
+  state.reduce = reduce;
+  add(name, std::move(state));
+}
+
+void Metric::add_state_of_any_shape(const std::string& name, const torch::Tensor& initial,
+                                    StateReduce reduce) {
+  add_state(name, initial, reduce);
+  counted_->states.at(name).any_shape = true;
 }
 
 void Metric::add_list_state(const std::string& name, StateReduce reduce) {
-  states_[name] = {torch::Tensor(), reduce, torch::Tensor(), {}};
+  State state;
+  state.reduce = reduce;
+  add(name, std::move(state));
+}
+
+void Metric::may_be_missing(const std::string& name) {
+  counted_->states.at(name).may_be_missing = true;
 }
 
 Metric::State& Metric::find(const std::string& name, bool list) {
-  const auto found = states_.find(name);
-  if (found != states_.end() && found->second.initial.defined() != list) return found->second;
+  auto& states = counted_->states;
+  const auto found = states.find(name);
+  if (found != states.end() && found->second.initial.defined() != list) return found->second;
   std::string known;
-  for (const auto& [each, state] : states_) {
+  for (const auto& [each, state] : states) {
     if (state.initial.defined() != list) known += " " + each;
   }
   throw Error(fmt::format("{} has no {} {}; it has{}", class_name(*this),
@@ -93,130 +209,236 @@ torch::Tensor Metric::concatenated(const std::string& name) {
   return list.empty() ? torch::empty({0}, device_) : torch::cat(list);
 }
 
-void Metric::clear_states() {
-  for (auto& [name, state] : states_) {
-    state.value = state.initial.defined() ? state.initial.clone() : torch::Tensor();
-    state.list.clear();
+void Metric::reset() {
+  const Plain plain;
+  leader_.reset();
+  counted_ = none_counted();
+  computed_ = last_value_ = torch::Tensor();
+  told_.clear();
+}
+
+void Metric::tell(const std::string& text) {
+  if (std::exchange(told_, text) != text) warn(text);
+}
+
+// --- Counting ---------------------------------------------------------------------------------
+
+// Errors of libtorch and of Batch name the metric.
+template <typename Action>
+decltype(auto) Metric::named(Action&& action) const {
+  const std::string name = class_name(*this);
+  try {
+    return action();
+  } catch (const c10::OutOfMemoryError&) {
+    throw;
+  } catch (const c10::Error& error) {
+    const std::string text = error.what_without_backtrace();
+    throw Error(fmt::format("{} cannot take these inputs: {}", name,
+                            text.substr(0, text.find('\n'))));
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    if (text.find(name) != std::string::npos) throw;
+    throw Error(name + ": " + text);
   }
 }
 
-void Metric::reset() {
-  const Plain plain;
-  clear_states();
-  update_count_ = 0;
-  computed_ = last_value_ = torch::Tensor();
-}
-
 // Numbers follow the metric to its device; tensors must be there.
-Batch Metric::checked(const Batch& inputs) const {
+Batch Metric::checked(const Batch& inputs, bool with_graph) const {
   std::vector<Batch::Item> items;
   for (const Batch::Item& item : inputs) {
     torch::Tensor tensor = item.tensor;
     if (!tensor.defined()) {
       throw Error(class_name(*this) + " was given an undefined tensor");
     }
+    if (tensor.layout() != torch::kStrided || tensor.is_complex()) {
+      throw Error(fmt::format("{} was given a {} tensor; it takes dense tensors of real numbers",
+                              class_name(*this), tensor.is_complex() ? "complex" : "sparse"));
+    }
     if (tensor.device() != device_) {
       if (tensor.dim() > 0 || !tensor.is_cpu()) {
         throw Error(
             fmt::format("{} is on {}, but was given a tensor on {}; register it in the module "
-                        "(register_module) "
-                        "so that it moves with it, or call its to()",
+                        "(register_module) so that it moves with it, or call its to()",
                         class_name(*this), device_.str(), tensor.device().str()));
       }
       tensor = moved(tensor, device_);
     }
-    items.push_back({item.name, tensor.detach()});
+    items.push_back({item.name, with_graph ? tensor : tensor.detach()});
   }
   return Batch(std::move(items));
 }
 
+Batch Metric::prepared(const Batch& inputs) {
+  return named([&] { return prepare(checked(inputs, /*with_graph=*/false)); });
+}
+
+void Metric::count(const Batch& batch) {
+  named([&] { update_state(batch); });
+  ++counted_->update_count;
+  changed(*counted_);
+}
+
 void Metric::run_update(const Batch& inputs) {
   const Plain plain;
-  update_state(checked(inputs));
-  ++update_count_;
-  computed_ = torch::Tensor();
+  const Batch batch = prepared(inputs);
+  own();
+  count(batch);
 }
 
 std::vector<torch::Tensor> Metric::run_forward(const Batch& given,
                                                const std::vector<Metric*>& followers) {
+  const bool with_graph = is_differentiable() && torch::GradMode::is_enabled();
   const Plain plain;
-  const Batch inputs = checked(given);
+  const torch::AutoGradMode graph(with_graph);
+  const Batch batch = named([&] { return prepare(checked(given, with_graph)); });
+  const std::shared_ptr<Counted> before = counted_;
   const bool merges =
-      !full_state_update() && std::none_of(states_.begin(), states_.end(), [](const auto& item) {
-        return item.second.reduce == StateReduce::none;
-      });
-  // First into all that is there, if that is needed; then into clean states, for the batch's value.
-  if (!merges) update_state(inputs);
-  const States before = states_;
+      !full_state_update() &&
+      std::none_of(before->states.begin(), before->states.end(),
+                   [](const auto& item) { return item.second.reduce == StateReduce::none; });
+  // The batch by itself, and then with all that was there.
   std::vector<torch::Tensor> values;
+  const auto value_of = [&](Metric& metric) {
+    const torch::Tensor value = metric.named([&] { return metric.compute_state(); });
+    const bool is_state = std::any_of(
+        counted_->states.begin(), counted_->states.end(),
+        [&](const auto& item) { return item.second.value.is_same(value); });
+    values.push_back(is_state ? value.clone() : value);
+  };
   try {
-    clear_states();
-    update_state(inputs);
-    values.push_back(compute_state().detach());
+    counted_ = none_counted();
+    count(batch);
+    value_of(*this);
     for (Metric* follower : followers) {
-      follower->states_ = states_;
-      values.push_back(follower->compute_state().detach());
+      const std::shared_ptr<Counted> of_follower = std::exchange(follower->counted_, counted_);
+      try {
+        value_of(*follower);
+      } catch (...) {
+        follower->counted_ = of_follower;
+        throw;
+      }
+      follower->counted_ = of_follower;
+    }
+    const torch::NoGradGuard without;
+    if (merges) {
+      for (auto& [name, state] : counted_->states) {
+        state.value = state.value.defined() ? state.value.detach() : state.value;
+        for (torch::Tensor& tensor : state.list) tensor = tensor.detach();
+      }
+      merge(*before);
+    } else {
+      counted_ = copy_of(*before);
+      count(batch);
     }
   } catch (...) {
-    states_ = before;
+    counted_ = before;
     throw;
   }
-  if (merges) {
-    merge(before, update_count_, 1);
-  } else {
-    states_ = before;
+  leader_.reset();
+  last_value_ = values.front().detach();
+  for (size_t i = 0; i < followers.size(); ++i) {
+    followers[i]->last_value_ = values[i + 1].detach();
   }
-  ++update_count_;
-  computed_ = torch::Tensor();
-  last_value_ = values.front();
-  for (size_t i = 0; i < followers.size(); ++i) followers[i]->last_value_ = values[i + 1];
   return values;
 }
 
-void Metric::merge(const States& before, int64_t updates_before, int64_t updates_now) {
-  for (auto& [name, state] : states_) {
-    const State& other = before.at(name);
+// Into what is counted, and nobody else holds yet.
+void Metric::merge(const Counted& before) {
+  for (auto& [name, state] : counted_->states) {
+    const State& other = before.states.at(name);
     if (state.initial.defined()) {
-      state.value = reduced(state.reduce, other.value, updates_before, state.value, updates_now);
-    } else {
-      state.list.insert(state.list.begin(), other.list.begin(), other.list.end());
+      state.value = reduced(state.reduce, moved(other.value, device_), before.update_count,
+                            state.value, counted_->update_count);
+      continue;
     }
+    std::vector<torch::Tensor> list;
+    for (const torch::Tensor& tensor : other.list) list.push_back(moved(tensor, device_));
+    list.insert(list.end(), state.list.begin(), state.list.end());
+    state.list = std::move(list);
   }
+  counted_->update_count += before.update_count;
+  changed(*counted_);
 }
 
 void Metric::merge_state(const Metric& other) {
   const Plain plain;
-  const auto same = [](const auto& a, const auto& b) { return a.first == b.first; };
-  if (!std::equal(states_.begin(), states_.end(), other.states_.begin(), other.states_.end(),
-                  same)) {
-    throw Error(fmt::format("{} cannot take in what {} has counted; its states are others",
-                            class_name(*this), class_name(other)));
+  const std::string name = class_name(*this);
+  const auto refuse = [&](const std::string& why) {
+    throw Error(fmt::format("{} cannot take in what {} has counted; {}", name,
+                            typeid(*this) == typeid(other) ? "another " + name : class_name(other),
+                            why));
+  };
+  if (typeid(*this) != typeid(other)) refuse("it is another metric");
+  try {
+    check_same(other.option_values());
+  } catch (const course::Error& error) {
+    refuse(error.what());
   }
-  merge(other.states_, other.update_count_, update_count_);
-  update_count_ += other.update_count_;
-  computed_ = torch::Tensor();
+  const States &mine = counted_->states, &others = other.counted_->states;
+  for (const auto& [key, state] : others) {
+    if (mine.find(key) == mine.end()) refuse("that one has the state " + key + ", this one not");
+  }
+  for (const auto& [key, state] : mine) {
+    const auto found = others.find(key);
+    if (found == others.end()) refuse("this one has the state " + key + ", that one not");
+    const State& that = found->second;
+    const bool is_list = !state.initial.defined();
+    if (is_list != !that.initial.defined()) refuse(key + " is a list in one of them alone");
+    if (state.reduce == StateReduce::none) refuse(key + " has no reduction");
+    if (is_list) continue;
+    const bool fits = state.any_shape || state.value.sizes() == that.value.sizes();
+    if (!fits || state.value.scalar_type() != that.value.scalar_type()) {
+      refuse(fmt::format("its {} is {}, not {}", key, shape_and_dtype(that.value),
+                         shape_and_dtype(state.value)));
+    }
+  }
+  const std::shared_ptr<Counted> before = counted_, whole = copy_of(*before);
+  counted_ = whole;
+  try {
+    named([&] { merge(*other.counted_); });
+    check_states();
+  } catch (const course::Error& error) {
+    counted_ = before;
+    refuse(error.what());
+  }
+  leader_.reset();
 }
 
 torch::Tensor Metric::compute() {
-  const std::shared_ptr<Metric> leader = leader_.lock();
-  if (leader != nullptr && leader->update_count_ != update_count_) {
-    states_ = leader->states_;
-    update_count_ = leader->update_count_;
-    computed_ = torch::Tensor();
-  }
-  if (computed_.defined()) return computed_;
+  if (computed_.defined() && computed_of_ == counted_->version) return computed_;
   const Plain plain;
-  if (update_count_ == 0) {
+  if (update_count() == 0) {
     warn(fmt::format("compute() of {} was called before its update(); its value is that of no data",
                      class_name(*this)));
   }
-  computed_ = compute_state().detach();
+  torch::Tensor value = named([&] {
+                          look_at_states();
+                          return compute_state();
+                        }).detach();
+  for (const auto& [name, state] : counted_->states) {
+    if (state.value.defined() && value.is_alias_of(state.value)) value = value.clone();
+  }
+  computed_ = value;
+  computed_of_ = counted_->version;
   return computed_;
 }
 
+std::shared_ptr<torch::nn::Module> Metric::clone(
+    const c10::optional<torch::Device>& device) const {
+  if (clone_ == nullptr || *cloned_class_ != typeid(*this)) {
+    throw Error(fmt::format("{} cannot be cloned; make it by lit::metric<{}>()", class_name(*this),
+                            class_name(*this)));
+  }
+  const std::shared_ptr<Metric> copy = clone_(*this);
+  if (device) copy->to(*device);
+  return copy;
+}
+
+// --- Files and devices ------------------------------------------------------------------------
+
 course::Dict Metric::state_dict() const {
-  course::Dict state{{"update_count", update_count_}};
-  for (const auto& [name, one] : states_) {
+  course::Dict state{{kUpdateCount, update_count()}};
+  for (const auto& [name, one] : counted_->states) {
     if (one.initial.defined()) {
       state.set(name, one.value);
     } else {
@@ -225,34 +447,57 @@ course::Dict Metric::state_dict() const {
       state.set(name, list);
     }
   }
+  course::Dict options = option_values();
+  if (options.size() > 0) state.set(kOptions, std::move(options));
   return state;
+}
+
+void Metric::check_same(const course::Dict& options) const {
+  const course::Dict mine = option_values();
+  for (const auto& [key, value] : mine) {
+    const course::Value* other = options.find(key);
+    const std::string wanted = course::python_str(value);
+    const std::string found = other == nullptr ? "not there" : course::python_str(*other);
+    if (found == wanted) continue;
+    throw Error(fmt::format("its {} is {}, not {}", course::python_str(key), found, wanted));
+  }
 }
 
 void Metric::load_state_dict(const course::Dict& state) {
   const Plain plain;
-  States loaded = states_;
-  for (auto& [name, one] : loaded) {
-    if (one.initial.defined()) {
-      one.value = moved(restored(state, name, one.initial), device_).clone();
-      continue;
-    }
-    one.list.clear();
-    for (const course::Value& each : course::list(state, name)) {
-      if (!each.is<torch::Tensor>()) {
-        course::refuse_value(each, fmt::format("{}[{}]", name, one.list.size()), "a tensor");
-      }
-      one.list.push_back(moved(each.as_tensor(), device_).clone());
-    }
-  }
-  const int64_t update_count = course::whole(state, "update_count");
-  std::swap(states_, loaded);
+  const std::string name = class_name(*this);
+  const std::shared_ptr<Counted> before = counted_, loaded = none_counted();
   try {
+    if (const course::Value* options = state.find(kOptions)) {
+      check_same(course::dict(*options, kOptions));
+    }
+    for (const auto& [key, value] : state) {
+      const std::string text = key.is<std::string>() ? key.as_string() : course::python_str(key);
+      if (text != kUpdateCount && text != kOptions && !loaded->states.contains(text)) {
+        throw Error("there is " + text + ", which is no state of it");
+      }
+    }
+    for (auto& [key, one] : loaded->states) {
+      if (one.may_be_missing && state.find(key) == nullptr) continue;
+      if (one.initial.defined()) {
+        one.value = moved(restored(state, key, one.initial, one.any_shape), device_).clone();
+        continue;
+      }
+      for (const course::Value& each : course::list(state, key)) {
+        if (!each.is<torch::Tensor>()) {
+          course::refuse_value(each, fmt::format("{}[{}]", key, one.list.size()), "a tensor");
+        }
+        one.list.push_back(moved(each.as_tensor(), device_).clone());
+      }
+    }
+    loaded->update_count = course::whole(state, kUpdateCount);
+    counted_ = loaded;
     check_states();
-  } catch (...) {
-    states_ = std::move(loaded);
-    throw;
+  } catch (const course::Error& error) {
+    counted_ = before;
+    throw Error(fmt::format("this is no state of this {}: {}", name, error.what()));
   }
-  update_count_ = update_count;
+  leader_.reset();
   computed_ = last_value_ = torch::Tensor();
 }
 
@@ -270,14 +515,15 @@ void Metric::to(torch::Dtype dtype, bool non_blocking) {
 void Metric::to(torch::Device device, bool non_blocking) {
   torch::nn::Module::to(device, non_blocking);
   const Plain plain;
-  device_ = device;
-  for (auto& [name, state] : states_) {
-    state.initial = moved(state.initial, device);
-    state.value = moved(state.value, device);
-    for (torch::Tensor& tensor : state.list) tensor = moved(tensor, device);
+  device_ = numbered(device);
+  if (counted_.use_count() > 1) counted_ = copy_of(*counted_);
+  for (auto& [name, state] : counted_->states) {
+    state.initial = moved(state.initial, device_);
+    state.value = moved(state.value, device_);
+    for (torch::Tensor& tensor : state.list) tensor = moved(tensor, device_);
   }
-  computed_ = moved(computed_, device);
-  last_value_ = moved(last_value_, device);
+  computed_ = moved(computed_, device_);
+  last_value_ = moved(last_value_, device_);
 }
 
 torch::Tensor detail::wide(const torch::Tensor& tensor) {
