@@ -409,6 +409,27 @@ TEST_F(MetricStates, AreReadIfTheyAreItsOwn) {
   EXPECT_THROW(accuracy.load_state_dict({}), lit::Error);
 }
 
+// Without options, and with what a sigmoid or a softmax has made.
+TEST_F(MetricStates, OfVersion01GoOn) {
+  const course::Dict old{{"update_count", 1},
+                         {"preds", course::List{real({.2, .7})}},
+                         {"target", course::List{whole({0, 1})}}};
+  AUROC binary({.task = "binary"});
+  binary.load_state_dict(old);
+  binary.update(real({.9}), whole({1}));
+  EXPECT_EQ(number(binary.compute()), 1);
+  EXPECT_THAT(error_of([&] { binary.update(real({-2}), whole({1})); }), HasSubstr("version 0.1"));
+  binary.reset();
+  binary.update(real({-2, 3}), whole({0, 1}));
+  AUROC several({.task = "multiclass", .num_classes = 2});
+  several.load_state_dict({{"update_count", 1},
+                           {"preds", course::List{torch::tensor({{.8, .2}, {.3, .7}})}},
+                           {"target", course::List{whole({0, 1})}}});
+  EXPECT_EQ(number(several.compute()), 1);
+  EXPECT_THAT(error_of([&] { several.update(torch::tensor({{-2., 2.}}), whole({1})); }),
+              HasSubstr("version 0.1"));
+}
+
 // --- Errors -------------------------------------------------------------------------------------
 
 TEST_F(MetricStates, ErrorsNameTheMetric) {

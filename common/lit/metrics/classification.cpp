@@ -100,7 +100,7 @@ course::Dict StatScores::option_values() const {
 }
 
 Batch StatScores::prepare(const Batch& inputs) {
-  const Pair pair = pair_of(inputs);
+  const Pair pair = pair_of(inputs, /*looks=*/task() != Task::multiclass);
   const int64_t further = is_multilabel() ? 2 : 1;
   if (is_samplewise() && pair.target.dim() <= further) {
     throw Error(fmt::format("{} is samplewise, but was given a target of {} dimensions; it takes at "
@@ -111,7 +111,7 @@ Batch StatScores::prepare(const Batch& inputs) {
   if (task() != Task::multiclass) {
     const torch::Tensor scores = probabilities(pair);
     if (pair.are_scores) {
-      look_for_nan(scores, pair.counts);
+      if (!pair.are_finite) look_for_nan(scores, pair.counts);
       labels.preds = (scores > options_.threshold).to(torch::kInt64);
     }
   } else if (pair.preds.dim() > pair.target.dim()) {
@@ -266,7 +266,7 @@ course::Dict ConfusionCounts::option_values() const {
 }
 
 Batch ConfusionCounts::prepare(const Batch& inputs) {
-  const Pair pair = pair_of(inputs);
+  const Pair pair = pair_of(inputs, /*looks=*/task() != Task::multiclass);
   Labels labels{pair.preds, pair.target, pair.counts};
   if (task() == Task::multiclass && pair.preds.dim() > pair.target.dim()) {
     const auto [highest, best] = pair.preds.max(1);
@@ -275,7 +275,7 @@ Batch ConfusionCounts::prepare(const Batch& inputs) {
   } else {
     const torch::Tensor scores = probabilities(pair);
     if (pair.are_scores) {
-      look_for_nan(scores, pair.counts);
+      if (!pair.are_finite) look_for_nan(scores, pair.counts);
       labels.preds = (scores > threshold_).to(torch::kInt64);
     }
   }

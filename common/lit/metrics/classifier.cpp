@@ -87,7 +87,7 @@ torch::Tensor ClassifierMetric::whole_target(const torch::Tensor& target) const 
   return whole.to(torch::kInt64);
 }
 
-ClassifierMetric::Pair ClassifierMetric::pair_of(const Batch& inputs) {
+ClassifierMetric::Pair ClassifierMetric::pair_of(const Batch& inputs, bool looks) {
   if (inputs.size() != 2) {
     throw Error(fmt::format("{} takes preds and target, but was given {} tensors",
                             class_name(*this), inputs.size()));
@@ -129,6 +129,12 @@ ClassifierMetric::Pair ClassifierMetric::pair_of(const Batch& inputs) {
     const bool narrow = pair.preds.scalar_type() == torch::kHalf ||
                         pair.preds.scalar_type() == torch::kBFloat16;
     if (narrow) pair.preds = pair.preds.to(torch::kFloat32);
+    if (looks && pair.preds.is_cpu() && pair.preds.numel() > 0) {
+      const auto [least, most] = pair.preds.aminmax();
+      pair.least = least.item<double>();
+      pair.most = most.item<double>();
+      pair.are_finite = std::isfinite(pair.least) && std::isfinite(pair.most);
+    }
   } else {
     pair.preds = pair.preds.to(torch::kInt64);
     check_range("preds", pair.preds, pair.counts);
@@ -141,50 +147,56 @@ ClassifierMetric::Pair ClassifierMetric::pair_of(const Batch& inputs) {
 
 // --- Scores -----------------------------------------------------------------------------------
 
-torch::Tensor ClassifierMetric::are_logits(const torch::Tensor& scores,
-                                           const torch::Tensor& counts) {
+torch::Tensor ClassifierMetric::are_logits(const Pair& pair) {
+  const torch::Tensor& scores = pair.preds;
   const auto flag = [&](bool value) {
     return torch::scalar_tensor(value, scores.options().dtype(torch::kBool));
   };
-  torch::Tensor outside = (scores < 0).logical_or(scores > 1);
-  torch::Tensor seen = torch::ones({}, outside.options());
-  if (counts.defined()) {
-    outside = outside.logical_and(counts);
-    seen = counts.any();
+  if (scores_ == ScoreKind::logits || scores.numel() == 0) return flag(scores_ == ScoreKind::logits);
+  const torch::Tensor counts = task_ == Task::multiclass && pair.counts.defined()
+                                   ? pair.counts.unsqueeze(1)
+                                   : pair.counts;
+  const auto outside = [&] {
+    const torch::Tensor wrong = (scores < 0).logical_or(scores > 1);
+    return (counts.defined() ? wrong.logical_and(counts) : wrong).any();
+  };
+  const auto seen = [&] { return counts.defined() ? counts.any() : flag(true); };
+  if (!scores.is_cpu()) {
+    if (scores_ == ScoreKind::probabilities) return flag(false);
+    const torch::Tensor logits = outside().logical_or(state("logits") > 0);
+    noted_.slice(0, 0, 2).copy_(
+        torch::stack({logits.logical_not().logical_and(seen()), logits.logical_and(seen())}));
+    return logits;
   }
-  outside = outside.any();
-  const bool on_cpu = scores.is_cpu();
-  if (scores_ != ScoreKind::automatic) {
-    if (on_cpu && scores_ == ScoreKind::probabilities && outside.item<bool>()) {
-      throw Error(fmt::format("{} takes probabilities, as its scores says, but was given some "
-                              "outside of [0, 1]",
-                              class_name(*this)));
-    }
-    return flag(scores_ == ScoreKind::logits);
+  const bool is_outside = !(pair.are_finite && pair.least >= 0 && pair.most <= 1) && outside().item<bool>();
+  if (scores_ == ScoreKind::probabilities) {
+    if (!is_outside) return flag(false);
+    throw Error(fmt::format("{} takes probabilities, as its option scores says, but was given some "
+                            "outside of [0, 1]",
+                            class_name(*this)));
   }
-  if (scores.numel() == 0) return flag(false);
-  const torch::Tensor decided = state("logits") > 0;
-  if (on_cpu && outside.item<bool>() && !decided.item<bool>() &&
-      state("probabilities").item<int64_t>() > 0) {
+  const bool decided = state("logits").item<int64_t>() > 0;
+  if (is_outside && !decided && state("probabilities").item<int64_t>() > 0) {
     throw Error(
         fmt::format("{} has taken the scores of former batches for probabilities, but now there "
                     "are some outside of [0, 1]; say by its option scores what they are",
                     class_name(*this)));
   }
-  const torch::Tensor logits = outside.logical_or(decided);
-  noted_.slice(0, 0, 2).copy_(
-      torch::stack({logits.logical_not().logical_and(seen), logits.logical_and(seen)}));
-  return logits;
+  const bool logits = is_outside || decided;
+  noted_.data_ptr<int64_t>()[logits ? 1 : 0] = seen().item<bool>() ? 1 : 0;
+  return flag(logits);
+}
+
+bool ClassifierMetric::were_logits() {
+  if (scores_ != ScoreKind::automatic) return scores_ == ScoreKind::logits;
+  return state("logits").item<int64_t>() > 0;
 }
 
 torch::Tensor ClassifierMetric::probabilities(const Pair& pair) {
   if (!pair.are_scores) return pair.preds;
-  const bool over_classes = task_ == Task::multiclass;
-  const torch::Tensor counts =
-      over_classes && pair.counts.defined() ? pair.counts.unsqueeze(1) : pair.counts;
-  const torch::Tensor logits = are_logits(pair.preds, counts);
+  const torch::Tensor logits = are_logits(pair);
   const auto turned = [&] {
-    return over_classes ? pair.preds.softmax(1) : pair.preds.sigmoid();
+    return task_ == Task::multiclass ? pair.preds.softmax(1) : pair.preds.sigmoid();
   };
   if (pair.preds.is_cpu()) return logits.item<bool>() ? turned() : pair.preds;
   return torch::where(logits, turned(), pair.preds);
@@ -192,15 +204,26 @@ torch::Tensor ClassifierMetric::probabilities(const Pair& pair) {
 
 void ClassifierMetric::look_for_nan(const torch::Tensor& scores, const torch::Tensor& counts) {
   torch::Tensor nan = scores.isnan();
+  if (scores.is_cpu() && !has_any(nan)) return;
   if (counts.defined()) nan = nan.logical_and(counts);
   noted_[2] = nan.sum();
 }
 
+// On the CPU nothing is added where nothing was noted.
 void ClassifierMetric::note(const torch::Tensor& noted) {
-  state("nan_count") += noted[2];
-  if (!decides_ || scores_ != ScoreKind::automatic) return;
-  state("probabilities") = torch::maximum(state("probabilities"), noted[0]);
-  state("logits") = torch::maximum(state("logits"), noted[1]);
+  const bool decides = decides_ && scores_ == ScoreKind::automatic;
+  if (!noted.is_cpu()) {
+    state("nan_count") += noted[2];
+    if (!decides) return;
+    state("probabilities") = torch::maximum(state("probabilities"), noted[0]);
+    state("logits") = torch::maximum(state("logits"), noted[1]);
+    return;
+  }
+  const auto* found = noted.data_ptr<int64_t>();
+  if (found[2] > 0) state("nan_count") += found[2];
+  if (!decides) return;
+  if (found[0] > 0) state("probabilities").fill_(1);
+  if (found[1] > 0) state("logits").fill_(1);
 }
 
 void ClassifierMetric::look_at_states() {

@@ -70,13 +70,18 @@ class ClassifierMetric : public Metric {
     torch::Tensor preds, target;
     torch::Tensor counts;  ///< bool, of the target's shape; undefined: all count
     bool are_scores = false;
+    bool are_finite = false;  ///< scores on the CPU, which were looked at; see pair_of()
+    double least = 0, most = 0;  ///< of these
   };
   /// The inputs, with the shapes of the table above; nothing of them is noted yet. Where the target
-  /// does not count it is 0. @throws Error for others
-  Pair pair_of(const Batch& inputs);
-  /// Are these scores logits, by what was said or decided? A bool of their device, undefined
-  /// where it cannot be known. @throws Error if it contradicts what was decided (on the CPU)
-  torch::Tensor are_logits(const torch::Tensor& scores, const torch::Tensor& counts);
+  /// does not count it is 0. @param looks  at all scores, once, if they are on the CPU
+  /// @throws Error for others
+  Pair pair_of(const Batch& inputs, bool looks = false);
+  /// Are these scores logits, by what was said or decided? A bool of their device.
+  /// @throws Error if it contradicts what was decided (on the CPU)
+  torch::Tensor are_logits(const Pair& pair);
+  /// Were scores that are kept logits?
+  bool were_logits();
   /// Scores as probabilities; multiclass in dimension 1. @throws Error as above
   torch::Tensor probabilities(const Pair& pair);
   /// What are_logits() has said last, and how many NaN there were, for note().

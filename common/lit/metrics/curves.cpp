@@ -120,35 +120,15 @@ course::Dict CurveMetric::option_values() const {
 
 // preds [N, C] or [N], target of the same shape or [N], and counts where some are ignored.
 Batch CurveMetric::prepare(const Batch& inputs) {
-  Pair pair = pair_of(inputs);
+  const Pair pair = pair_of(inputs, /*looks=*/true);
   const bool over_classes = task() == Task::multiclass;
   if (!pair.are_scores || (over_classes && pair.preds.dim() != pair.target.dim() + 1)) {
     throw Error(fmt::format("{} takes scores as preds, and whole numbers as target",
                             class_name(*this)));
   }
-  torch::Tensor scores = pair.preds;
-  if (thresholds_.defined()) {
-    scores = probabilities(pair);
-  } else if (over_classes) {
-    const torch::Tensor by =
-        pair.counts.defined() ? pair.counts.unsqueeze(1) : torch::Tensor();
-    const torch::Tensor logits = are_logits(scores, by);
-    if (!scores.is_cpu()) {
-      scores = torch::where(logits, log_odds(scores), scores);
-    } else if (logits.item<bool>()) {
-      scores = log_odds(scores);
-    }
-  }
-  torch::Tensor counts = pair.counts;
-  if (is_binary()) {
-    scores = scores.flatten();
-  } else {
-    scores = by_columns(scores);
-  }
-  torch::Tensor target = is_multilabel() ? by_columns(pair.target) : pair.target.flatten();
-  if (counts.defined()) counts = is_multilabel() ? by_columns(counts) : counts.flatten();
-  if (over_classes && scores.is_cpu()) {
-    torch::Tensor infinite = pair.preds.isinf().any(1).flatten();
+  torch::Tensor scores = pair.preds, counts = pair.counts;
+  if (over_classes && scores.is_cpu() && !pair.are_finite) {
+    torch::Tensor infinite = scores.isinf().any(1);
     if (counts.defined()) infinite = infinite.logical_and(counts);
     if (infinite.any().item<bool>()) {
       throw Error(fmt::format("{} was given an infinite score; it takes finite ones of several "
@@ -156,7 +136,24 @@ Batch CurveMetric::prepare(const Batch& inputs) {
                               class_name(*this)));
     }
   }
-  look_for_nan(scores, counts.defined() && over_classes ? counts.unsqueeze(1) : counts);
+  has_old_scores_ = has_old_scores_ && update_called();
+  if (has_old_scores_ && pair.preds.is_cpu() && !(pair.least >= 0 && pair.most <= 1)) {
+    throw Error(fmt::format("{} goes on from a checkpoint of version 0.1, which kept probabilities; "
+                            "it cannot take logits before its next reset",
+                            class_name(*this)));
+  }
+  if (thresholds_.defined()) {
+    scores = probabilities(pair);
+    if (thresholds_.device() != scores.device()) thresholds_ = thresholds_.to(scores.device());
+  } else if (over_classes) {
+    are_logits(pair);  // for compute_state(), where the order of each class's scores is made
+  }
+  scores = is_binary() ? scores.flatten() : by_columns(scores);
+  const torch::Tensor target = is_multilabel() ? by_columns(pair.target) : pair.target.flatten();
+  if (counts.defined()) counts = is_multilabel() ? by_columns(counts) : counts.flatten();
+  if (!pair.are_finite) {
+    look_for_nan(scores, counts.defined() && over_classes ? counts.unsqueeze(1) : counts);
+  }
   std::vector<Batch::Item> items{{"preds", scores}, {"target", target}, noted()};
   if (counts.defined()) items.push_back({"counts", counts});
   return Batch(std::move(items));
@@ -186,7 +183,7 @@ void CurveMetric::update_state(const Batch& prepared) {
   // How many thresholds a score comes up to is its bin.
   const int64_t bins = thresholds_.numel() + 1;
   const torch::Tensor bin = torch::bucketize(
-      scores, thresholds_.to(scores.device(), scores.scalar_type()), /*out_int32=*/false,
+      scores, thresholds_.to(scores.scalar_type()), /*out_int32=*/false,
       /*right=*/true);
   const torch::Tensor cell =
       (bin + bins * torch::arange(scores.size(1), bin.options())).flatten();
@@ -195,6 +192,15 @@ void CurveMetric::update_state(const Batch& prepared) {
   };
   add("positive", positive.logical_and(by));
   add("negative", positive.logical_not().logical_and(by));
+}
+
+// Version 0.1 kept probabilities, whatever it was given.
+void CurveMetric::take_old_state() {
+  if (thresholds_.defined()) return;
+  has_old_scores_ = !list_state("preds").empty();
+  if (has_old_scores_ && task() == Task::multiclass && options_.scores.word() == "automatic") {
+    state("probabilities").fill_(1);
+  }
 }
 
 void CurveMetric::check_states() {
@@ -242,7 +248,8 @@ CurveMetric::Curve CurveMetric::curve_of(const torch::Tensor& scores, const torc
 }
 
 std::vector<CurveMetric::Curve> CurveMetric::exact_curves() {
-  const torch::Tensor preds = concatenated("preds");
+  torch::Tensor preds = concatenated("preds");
+  if (task() == Task::multiclass && preds.numel() > 0 && were_logits()) preds = log_odds(preds);
   torch::Tensor target = concatenated("target");
   if (target.numel() == 0) target = torch::zeros({0}, target.options().dtype(torch::kInt64));
   torch::Tensor counts = target >= 0;

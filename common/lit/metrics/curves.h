@@ -76,6 +76,7 @@ class CurveMetric : public ClassifierMetric {
   void update_state(const Batch& prepared) override;
   torch::Tensor compute_state() override;
   void check_states() override;
+  void take_old_state() override;
   bool checks_first() const override { return true; }
   std::string compute_group() const override;
   course::Dict option_values() const override;
@@ -90,6 +91,7 @@ class CurveMetric : public ClassifierMetric {
   CurveOptions options_;
   Average average_;
   torch::Tensor thresholds_;  // undefined: exact
+  bool has_old_scores_ = false;
 };
 
 struct AUROCOptions {

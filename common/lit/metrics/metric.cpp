@@ -492,6 +492,7 @@ void Metric::load_state_dict(const course::Dict& state) {
     }
     loaded->update_count = course::whole(state, kUpdateCount);
     counted_ = loaded;
+    if (state.find(kOptions) == nullptr && option_values().size() > 0) take_old_state();
     check_states();
   } catch (const course::Error& error) {
     counted_ = before;

@@ -21,11 +21,13 @@
 #include "lit/metrics/regression.h"
 #include "lit/metrics/text.h"
 #include "lit/metrics/tracker.h"
-#include "serialize/torch_file.h"
 
 namespace lit::cases {
 
 using Json = nlohmann::ordered_json;
+
+/// Where the metrics and their inputs are.
+inline torch::Device device = torch::kCPU;
 
 /// A tensor is [dtype, shape, numbers]; null is NaN.
 inline torch::Tensor tensor(const Json& given) {
@@ -37,7 +39,8 @@ inline torch::Tensor tensor(const Json& given) {
   for (const Json& number : given.at(2)) numbers.push_back(number.is_null() ? NAN : number.get<double>());
   return torch::tensor(numbers, torch::kFloat64)
       .to(dtypes.at(given.at(0).get<std::string>()))
-      .reshape(given.at(1).get<std::vector<int64_t>>());
+      .reshape(given.at(1).get<std::vector<int64_t>>())
+      .to(device);
 }
 
 /// The options of a class: each is looked for, and one that nobody looks for is an error.
@@ -150,7 +153,9 @@ std::shared_ptr<Metric> make(const Json& given) {
   typename M::Options options;
   read(reader, options);
   reader.done();
-  return std::make_shared<M>(options);
+  const auto made = std::make_shared<M>(options);
+  made->to(device);
+  return made;
 }
 
 inline std::shared_ptr<Metric> metric_of(const Json& what) {
@@ -191,7 +196,8 @@ inline std::shared_ptr<MetricCollection> collection_of(const Json& what) {
 }
 
 /// Nested lists of numbers; NaN is null, infinities are words.
-inline Json plain(const torch::Tensor& value) {
+inline Json plain(const torch::Tensor& given) {
+  const torch::Tensor value = given.cpu();
   if (value.dim() > 0) {
     Json list = Json::array();
     for (int64_t i = 0; i < value.size(0); ++i) list.push_back(plain(value[i]));

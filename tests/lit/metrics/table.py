@@ -1,6 +1,6 @@
 """Metrics of lit beside torchmetrics': random cases (cases.py), run by both, and one table of what came out.
 
-    table.py --cpp BINARY --python "WORDS OF A COMMAND" [--seed N] [--of-each N]
+    table.py --cpp "BINARY [DEVICE]" --python "WORDS OF A COMMAND" [--seed N] [--of-each N]
     table.py --keep FILE --cpp BINARY --python "WORDS OF A COMMAND" [--seed N] [--of-each N]
 
 A case is the same if each of its values is, to 1e-5 of it; or it differs for a reason that is known (REASONS), or without one.
@@ -100,7 +100,7 @@ def main() -> int:
     given = parser.parse_args()
     asked = list(cases(given.seed, given.of_each))
     theirs = answers([*shlex.split(given.python), str(HERE / "run.py")], asked)
-    ours = answers([given.cpp], asked)
+    ours = answers(shlex.split(given.cpp), asked)
     if given.keep:
         kept = (case | {"values": values} for case, own, values in zip(asked, ours, theirs, strict=True) if verdict(case, own, values)[0] == "same")
         given.keep.write_text("".join(json.dumps(case) + "\n" for case in kept), encoding="utf-8")
