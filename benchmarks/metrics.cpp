@@ -49,8 +49,8 @@ int main() {
            lit::metric<lit::ConfusionMatrix>({.task = "multiclass", .num_classes = classes})},
           {"AUROC", lit::metric<lit::AUROC>({.task = "multiclass", .num_classes = classes})}};
       for (const auto& [name, metric] : metrics) {
-        line += fmt::format("{}\"{}, batch {}, {} classes\": {:.3f}", line.empty() ? "" : ", ", name,
-                            batch, classes, microseconds(*metric, preds, target));
+        line += fmt::format("{}\"{}, batch {}, {} classes\": {:.3f}", line.empty() ? "" : ", ",
+                            name, batch, classes, microseconds(*metric, preds, target));
       }
     }
   }

@@ -174,10 +174,14 @@ TEST_F(MetricMembers, AreAddedNestedAndCloned) {
   EXPECT_EQ(number(val->compute().at("val_rec")), 0.75);
   EXPECT_EQ(number((*val)["val_rec"]->compute()), 0.75) << "by its full name, too";
   EXPECT_EQ(number(both.compute().at("rec")), 0.5) << "its own";
-  EXPECT_THAT(error_of([&] { both.add_metrics(MetricCollection::Named{{"acc", rec}}); }),
+  EXPECT_THAT(error_of([&] {
+                both.add_metrics(MetricCollection::Named{{"acc", rec}});
+              }),
               HasSubstr("two metrics called acc"));
   for (const char* name : {"", "a.b"}) {
-    EXPECT_THAT(error_of([&] { both.add_metrics(MetricCollection::Named{{name, rec}}); }),
+    EXPECT_THAT(error_of([&] {
+                  both.add_metrics(MetricCollection::Named{{name, rec}});
+                }),
                 HasSubstr("is called \"" + std::string(name) + "\""));
   }
   EXPECT_EQ(both.size(), 4);
@@ -186,7 +190,8 @@ TEST_F(MetricMembers, AreAddedNestedAndCloned) {
 TEST_F(MetricMembers, AreGroupedAsOneSays) {
   using Groups = std::vector<std::vector<std::string>>;
   EXPECT_EQ(both.compute_groups(), (Groups{{"acc", "rec"}}));
-  const MetricCollection::Named named{{"acc", acc}, {"rec", rec}, {"mse", metric<MeanSquaredError>()}};
+  const MetricCollection::Named named{
+      {"acc", acc}, {"rec", rec}, {"mse", metric<MeanSquaredError>()}};
   EXPECT_EQ(MetricCollection(named, {.compute_groups = false}).compute_groups().size(), 3);
   EXPECT_EQ(MetricCollection(named, {.compute_groups = Groups{{"rec", "acc"}}}).compute_groups(),
             (Groups{{"rec", "acc"}, {"mse"}}));
@@ -236,7 +241,9 @@ TEST_F(MetricScores, LogitsOfSeveralClassesAreKeptApart) {
 TEST_F(MetricScores, AreOfOneKind) {
   Accuracy accuracy({.task = "binary"});
   accuracy.update(real({.3}), whole({0}));
-  EXPECT_THAT(error_of([&] { accuracy.update(real({.3, 4}), whole({0, 1})); }),
+  EXPECT_THAT(error_of([&] {
+                accuracy.update(real({.3, 4}), whole({0, 1}));
+              }),
               AllOf(HasSubstr("Accuracy"), HasSubstr("probabilities"), HasSubstr("scores")));
   EXPECT_EQ(number(accuracy.compute()), 1);
   EXPECT_EQ(accuracy.update_count(), 1);
@@ -380,12 +387,12 @@ TEST_F(MetricStates, AreMergedIfAllIsTheSame) {
               HasSubstr("threshold is 0.5, not 0.4"));
   EXPECT_THAT(sentence({.task = "binary", .ignore_index = -1}, {.task = "binary"}),
               HasSubstr("ignore_index is None, not -1"));
-  EXPECT_THAT(error_of([] { Naive(torch::zeros({2})).merge_state(Naive(torch::zeros({}))); }),
-              HasSubstr("its sum is a tensor of shape [] and dtype Float, not a tensor of shape [2]"));
-  EXPECT_THAT(error_of([] {
-                Naive(torch::zeros({}, torch::kInt64)).merge_state(Naive(torch::zeros({})));
-              }),
-              HasSubstr("dtype Float"));
+  EXPECT_THAT(
+      error_of([] { Naive(torch::zeros({2})).merge_state(Naive(torch::zeros({}))); }),
+      HasSubstr("its sum is a tensor of shape [] and dtype Float, not a tensor of shape [2]"));
+  EXPECT_THAT(
+      error_of([] { Naive(torch::zeros({}, torch::kInt64)).merge_state(Naive(torch::zeros({}))); }),
+      HasSubstr("dtype Float"));
   RunningMean running;
   EXPECT_THAT(error_of([&] { running.merge_state(RunningMean()); }), HasSubstr("no reduction"));
 }
@@ -426,7 +433,9 @@ TEST_F(MetricStates, OfVersion01GoOn) {
                            {"preds", course::List{torch::tensor({{.8, .2}, {.3, .7}})}},
                            {"target", course::List{whole({0, 1})}}});
   EXPECT_EQ(number(several.compute()), 1);
-  EXPECT_THAT(error_of([&] { several.update(torch::tensor({{-2., 2.}}), whole({1})); }),
+  EXPECT_THAT(error_of([&] {
+                several.update(torch::tensor({{-2., 2.}}), whole({1}));
+              }),
               HasSubstr("version 0.1"));
 }
 
@@ -445,7 +454,9 @@ TEST_F(MetricStates, ErrorsNameTheMetric) {
               HasSubstr("Accuracy was given a complex tensor"));
   EXPECT_THAT(update(real({.1, .2}), real({0, .5})), HasSubstr("it takes 0 and 1"));
   MeanMetric mean;
-  EXPECT_THAT(error_of([&] { mean.update(real({1, 2}), real({1, 2, 3})); }),
+  EXPECT_THAT(error_of([&] {
+                mean.update(real({1, 2}), real({1, 2, 3}));
+              }),
               HasSubstr("MeanMetric was given values of shape [2] and weights of shape [3]"));
   EXPECT_THAT(error_of([&] { mean.update(1, 2, 3); }), HasSubstr("MeanMetric takes"));
   EXPECT_THAT(error_of([] { ConfusionMatrix({.task = "multiclass", .num_classes = 90'000'000}); }),
@@ -469,7 +480,9 @@ class Careless : public Metric {
 
 TEST_F(MetricStates, ErrorsOfLibtorchNameTheMetric) {
   Careless careless;
-  const std::string error = error_of([&] { careless.update(torch::ones({2, 3}), torch::ones({2, 3})); });
+  const std::string error = error_of([&] {
+    careless.update(torch::ones({2, 3}), torch::ones({2, 3}));
+  });
   EXPECT_THAT(error, HasSubstr("Careless cannot take these inputs"));
   EXPECT_EQ(error.find('\n'), std::string::npos);
 }
@@ -516,16 +529,18 @@ TEST_F(MetricStates, MemoryOfThresholdsDoesNotGrow) {
   const int64_t before = elements();
   for (int i = 0; i < 5; ++i) metric.update(torch::rand({1000}), torch::randint(2, {1000}));
   EXPECT_EQ(elements(), before);
-  EXPECT_THAT(error_of([] { AUROC({.task = "binary", .thresholds = 1}); }), HasSubstr("thresholds"));
-  EXPECT_THAT(error_of([] { AUROC({.task = "binary", .thresholds = {0.1, 2}}); }),
+  EXPECT_THAT(error_of([] { AUROC({.task = "binary", .thresholds = 1}); }),
+              HasSubstr("thresholds"));
+  EXPECT_THAT(error_of([] {
+                AUROC({.task = "binary", .thresholds = {0.1, 2}});
+              }),
               HasSubstr("thresholds of AUROC has 2"));
   EXPECT_THAT(error_of([] { AUROC({.task = "binary", .max_fpr = 1.5}); }), HasSubstr("max_fpr"));
 }
 
 TEST_F(MetricStates, ATrackerOfACollection) {
-  const auto metrics = std::make_shared<MetricCollection>(
-      MetricCollection::Named{{"acc", metric<Accuracy>({.task = "binary"})},
-                              {"mse", metric<MeanSquaredError>()}});
+  const auto metrics = std::make_shared<MetricCollection>(MetricCollection::Named{
+      {"acc", metric<Accuracy>({.task = "binary"})}, {"mse", metric<MeanSquaredError>()}});
   MetricTracker tracker(metrics);
   for (const auto& preds : {whole({1, 0}), whole({1, 1}), whole({0, 0})}) {
     tracker.increment();

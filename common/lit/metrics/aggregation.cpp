@@ -44,8 +44,9 @@ Aggregator::Aggregator(Options options, double neutral)
 
 course::Dict Aggregator::option_values() const {
   const auto* word = std::get_if<std::string>(&options_.nan_strategy);
-  return {{"nan_strategy", word != nullptr ? course::Value(*word)
-                                           : course::Value(std::get<double>(options_.nan_strategy))}};
+  return {{"nan_strategy", word != nullptr
+                               ? course::Value(*word)
+                               : course::Value(std::get<double>(options_.nan_strategy))}};
 }
 
 Batch Aggregator::prepare(const Batch& inputs) {
@@ -57,9 +58,10 @@ Batch Aggregator::prepare(const Batch& inputs) {
   torch::Tensor values = wide(inputs[0]), weights = torch::ones_like(values);
   if (inputs.size() == 2) {
     if (!can_be_broadcast(inputs[1].sizes(), values.sizes())) {
-      throw Error(fmt::format("{} was given values of shape {} and weights of shape {}, which "
-                              "cannot be broadcast to it",
-                              name, c10::str(values.sizes()), c10::str(inputs[1].sizes())));
+      throw Error(
+          fmt::format("{} was given values of shape {} and weights of shape {}, which "
+                      "cannot be broadcast to it",
+                      name, c10::str(values.sizes()), c10::str(inputs[1].sizes())));
     }
     weights = wide(inputs[1]).broadcast_to(values.sizes());
   }

@@ -103,7 +103,7 @@ class CatMetric : public Aggregator {
 };
 
 struct RunningOptions {
-  int64_t window = 5;                                      ///< updates
+  int64_t window = 5;                                       ///< updates
   std::variant<std::string, double> nan_strategy = "warn";  ///< see AggregatorOptions
 };
 

@@ -55,8 +55,8 @@ torch::Tensor where_counted(const torch::Tensor& tensor, const torch::Tensor& co
 
 StatScores::StatScores(Options options)
     : ClassifierMetric("a classification metric",
-                       {options.task, options.num_classes, options.num_labels,
-                        options.ignore_index, options.scores},
+                       {options.task, options.num_classes, options.num_labels, options.ignore_index,
+                        options.scores},
                        /*decides=*/options.task.word() != "multiclass"),
       options_(std::move(options)) {
   const std::string name = "a classification metric";
@@ -69,8 +69,8 @@ StatScores::StatScores(Options options)
   }
   checked_threshold(name, options_.threshold);
   if (options_.zero_division != 0 && options_.zero_division != 1) {
-    throw Error(fmt::format("zero_division of {} is {}, but must be 0 or 1", name,
-                            options_.zero_division));
+    throw Error(
+        fmt::format("zero_division of {} is {}, but must be 0 or 1", name, options_.zero_division));
   }
   for (const char* count : {"tp", "fp", "tn", "fn"}) {
     if (is_samplewise()) {
@@ -103,9 +103,10 @@ Batch StatScores::prepare(const Batch& inputs) {
   const Pair pair = pair_of(inputs, /*looks=*/task() != Task::multiclass);
   const int64_t further = is_multilabel() ? 2 : 1;
   if (is_samplewise() && pair.target.dim() <= further) {
-    throw Error(fmt::format("{} is samplewise, but was given a target of {} dimensions; it takes at "
-                            "least {}",
-                            class_name(*this), pair.target.dim(), further + 1));
+    throw Error(
+        fmt::format("{} is samplewise, but was given a target of {} dimensions; it takes at "
+                    "least {}",
+                    class_name(*this), pair.target.dim(), further + 1));
   }
   Labels labels{pair.preds, pair.target, pair.counts};
   if (task() != Task::multiclass) {
@@ -216,9 +217,8 @@ torch::Tensor StatScores::ratio(const torch::Tensor& part, const torch::Tensor& 
 }
 
 torch::Tensor Accuracy::score(const Counts& c) const {
-  return task() == Task::multiclass
-             ? detail::ratio(c.tp, c.tp + c.fn)
-             : detail::ratio(c.tp + c.tn, c.tp + c.tn + c.fp + c.fn);
+  return task() == Task::multiclass ? detail::ratio(c.tp, c.tp + c.fn)
+                                    : detail::ratio(c.tp + c.tn, c.tp + c.tn + c.fp + c.fn);
 }
 
 torch::Tensor Precision::score(const Counts& c) const {
@@ -241,8 +241,8 @@ torch::Tensor Specificity::score(const Counts& c) const {
 
 ConfusionCounts::ConfusionCounts(const std::string& name, ConfusionMatrixOptions options)
     : ClassifierMetric(name,
-                       {options.task, options.num_classes, options.num_labels,
-                        options.ignore_index, options.scores},
+                       {options.task, options.num_classes, options.num_labels, options.ignore_index,
+                        options.scores},
                        /*decides=*/options.task.word() != "multiclass"),
       threshold_(checked_threshold(name, options.threshold)) {
   if (!is_multilabel() && classes() > kMostCells / classes()) {
@@ -340,7 +340,8 @@ CohenKappa::CohenKappa(Options options)
                                      .threshold = options.threshold,
                                      .scores = options.scores}),
       weights_(options.weights.of("weights of CohenKappa")) {
-  if (is_multilabel()) throw Error("task of CohenKappa is multilabel, but must be binary or multiclass");
+  if (is_multilabel())
+    throw Error("task of CohenKappa is multilabel, but must be binary or multiclass");
   clones<CohenKappa>();
 }
 

@@ -1,5 +1,5 @@
-// Metrics of classifiers (torchmetrics' classification): those that count right and wrong; those that
-// look at scores are in curves.h.
+// Metrics of classifiers (torchmetrics' classification): those that count right and wrong; those
+// that look at scores are in curves.h.
 #pragma once
 
 #include <array>

@@ -68,8 +68,9 @@ void ClassifierMetric::check_range(const std::string& what, const torch::Tensor&
   if (task_ != Task::multiclass) {
     throw Error(fmt::format("{}: {} has a {}, but must be 0 and 1", name, what, found));
   }
-  throw Error(fmt::format("{}: {} has the class {}, but with num_classes={} classes go from 0 to {}",
-                          name, what, found, classes_, classes_ - 1));
+  throw Error(
+      fmt::format("{}: {} has the class {}, but with num_classes={} classes go from 0 to {}", name,
+                  what, found, classes_, classes_ - 1));
 }
 
 // Labels of a loss are numbers (0. and 1.), which are whole.
@@ -126,8 +127,8 @@ ClassifierMetric::Pair ClassifierMetric::pair_of(const Batch& inputs, bool looks
     check_range("target", pair.target, {});
   }
   if (pair.are_scores) {
-    const bool narrow = pair.preds.scalar_type() == torch::kHalf ||
-                        pair.preds.scalar_type() == torch::kBFloat16;
+    const bool narrow =
+        pair.preds.scalar_type() == torch::kHalf || pair.preds.scalar_type() == torch::kBFloat16;
     if (narrow) pair.preds = pair.preds.to(torch::kFloat32);
     if (looks && pair.preds.is_cpu() && pair.preds.numel() > 0) {
       const auto [least, most] = pair.preds.aminmax();
@@ -152,10 +153,10 @@ torch::Tensor ClassifierMetric::are_logits(const Pair& pair) {
   const auto flag = [&](bool value) {
     return torch::scalar_tensor(value, scores.options().dtype(torch::kBool));
   };
-  if (scores_ == ScoreKind::logits || scores.numel() == 0) return flag(scores_ == ScoreKind::logits);
-  const torch::Tensor counts = task_ == Task::multiclass && pair.counts.defined()
-                                   ? pair.counts.unsqueeze(1)
-                                   : pair.counts;
+  if (scores_ == ScoreKind::logits || scores.numel() == 0)
+    return flag(scores_ == ScoreKind::logits);
+  const torch::Tensor counts =
+      task_ == Task::multiclass && pair.counts.defined() ? pair.counts.unsqueeze(1) : pair.counts;
   const auto outside = [&] {
     const torch::Tensor wrong = (scores < 0).logical_or(scores > 1);
     return (counts.defined() ? wrong.logical_and(counts) : wrong).any();
@@ -168,12 +169,14 @@ torch::Tensor ClassifierMetric::are_logits(const Pair& pair) {
         torch::stack({logits.logical_not().logical_and(seen()), logits.logical_and(seen())}));
     return logits;
   }
-  const bool is_outside = !(pair.are_finite && pair.least >= 0 && pair.most <= 1) && outside().item<bool>();
+  const bool is_outside =
+      !(pair.are_finite && pair.least >= 0 && pair.most <= 1) && outside().item<bool>();
   if (scores_ == ScoreKind::probabilities) {
     if (!is_outside) return flag(false);
-    throw Error(fmt::format("{} takes probabilities, as its option scores says, but was given some "
-                            "outside of [0, 1]",
-                            class_name(*this)));
+    throw Error(
+        fmt::format("{} takes probabilities, as its option scores says, but was given some "
+                    "outside of [0, 1]",
+                    class_name(*this)));
   }
   const bool decided = state("logits").item<int64_t>() > 0;
   if (is_outside && !decided && state("probabilities").item<int64_t>() > 0) {
@@ -235,9 +238,10 @@ void ClassifierMetric::look_at_states() {
 void ClassifierMetric::check_states() {
   if (!decides_ || scores_ != ScoreKind::automatic) return;
   if (state("probabilities").item<int64_t>() == 0 || state("logits").item<int64_t>() == 0) return;
-  throw Error(fmt::format("{} has taken the scores of some batches for probabilities, and of others "
-                          "for logits; say by its option scores what they are",
-                          class_name(*this)));
+  throw Error(
+      fmt::format("{} has taken the scores of some batches for probabilities, and of others "
+                  "for logits; say by its option scores what they are",
+                  class_name(*this)));
 }
 
 // --- Options ----------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ class ClassifierMetric : public Metric {
     torch::Tensor preds, target;
     torch::Tensor counts;  ///< bool, of the target's shape; undefined: all count
     bool are_scores = false;
-    bool are_finite = false;  ///< scores on the CPU, which were looked at; see pair_of()
+    bool are_finite = false;     ///< scores on the CPU, which were looked at; see pair_of()
     double least = 0, most = 0;  ///< of these
   };
   /// The inputs, with the shapes of the table above; nothing of them is noted yet. Where the target

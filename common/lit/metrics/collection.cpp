@@ -51,7 +51,8 @@ void MetricCollection::add_metrics(const Named& metrics) {
   };
   for (const auto& [name, one] : metrics) {
     if (one.collection_ != nullptr) {
-      for (const auto& [theirs, metric] : one.collection_->items()) add(name + "_" + theirs, metric);
+      for (const auto& [theirs, metric] : one.collection_->items())
+        add(name + "_" + theirs, metric);
     } else if (one.metric_ != nullptr) {
       add(name, one.metric_);
     } else {

@@ -106,7 +106,7 @@ class MetricCollection : public torch::nn::Module {
   // Who counts a batch, and who then holds the same as one of these.
   struct Plan {
     std::vector<Metric*> counting;
-    std::vector<std::vector<Metric*>> followers;        // of each that counts
+    std::vector<std::vector<Metric*>> followers;         // of each that counts
     std::vector<std::pair<Metric*, Metric*>> following;  // and whom
   };
   Plan plan() const;

@@ -28,8 +28,8 @@ torch::Tensor answer(double value, torch::Device device) {
 }
 
 // Of logits [N, C, ...] each probability p of the softmax as log(p / (1 - p)), which has the same
-// order, and keeps apart what a softmax rounds to 1. For all but the highest class the others' sum is
-// no difference of numbers that are nearly the same.
+// order, and keeps apart what a softmax rounds to 1. For all but the highest class the others' sum
+// is no difference of numbers that are nearly the same.
 torch::Tensor log_odds(const torch::Tensor& logits) {
   const torch::Tensor wide_ones = wide(logits);
   const auto [highest, at] = wide_ones.max(1, /*keepdim=*/true);
@@ -74,16 +74,17 @@ torch::Tensor Thresholds::tensor(const std::string& name) const {
 // --- Curves -----------------------------------------------------------------------------------
 
 CurveMetric::CurveMetric(const std::string& name, CurveOptions options)
-    : ClassifierMetric(name,
-                       {options.task, options.num_classes, options.num_labels,
-                        options.ignore_index, options.scores},
-                       /*decides=*/options.task.word() == "multiclass" ||
-                           options.thresholds.given()),
+    : ClassifierMetric(
+          name,
+          {options.task, options.num_classes, options.num_labels, options.ignore_index,
+           options.scores},
+          /*decides=*/options.task.word() == "multiclass" || options.thresholds.given()),
       name_(name),
       options_(std::move(options)) {
   average_ = options_.average.of("average of " + name);
   if (average_ == Average::micro && !is_multilabel()) {
-    throw Error(fmt::format("average of {} is \"micro\", but must be macro, weighted or none", name));
+    throw Error(
+        fmt::format("average of {} is \"micro\", but must be macro, weighted or none", name));
   }
   if (options_.thresholds.given()) {
     thresholds_ = options_.thresholds.tensor(name);
@@ -123,24 +124,26 @@ Batch CurveMetric::prepare(const Batch& inputs) {
   const Pair pair = pair_of(inputs, /*looks=*/true);
   const bool over_classes = task() == Task::multiclass;
   if (!pair.are_scores || (over_classes && pair.preds.dim() != pair.target.dim() + 1)) {
-    throw Error(fmt::format("{} takes scores as preds, and whole numbers as target",
-                            class_name(*this)));
+    throw Error(
+        fmt::format("{} takes scores as preds, and whole numbers as target", class_name(*this)));
   }
   torch::Tensor scores = pair.preds, counts = pair.counts;
   if (over_classes && scores.is_cpu() && !pair.are_finite) {
     torch::Tensor infinite = scores.isinf().any(1);
     if (counts.defined()) infinite = infinite.logical_and(counts);
     if (infinite.any().item<bool>()) {
-      throw Error(fmt::format("{} was given an infinite score; it takes finite ones of several "
-                              "classes",
-                              class_name(*this)));
+      throw Error(
+          fmt::format("{} was given an infinite score; it takes finite ones of several "
+                      "classes",
+                      class_name(*this)));
     }
   }
   has_old_scores_ = has_old_scores_ && update_called();
   if (has_old_scores_ && pair.preds.is_cpu() && !(pair.least >= 0 && pair.most <= 1)) {
-    throw Error(fmt::format("{} goes on from a checkpoint of version 0.1, which kept probabilities; "
-                            "it cannot take logits before its next reset",
-                            class_name(*this)));
+    throw Error(
+        fmt::format("{} goes on from a checkpoint of version 0.1, which kept probabilities; "
+                    "it cannot take logits before its next reset",
+                    class_name(*this)));
   }
   if (thresholds_.defined()) {
     scores = probabilities(pair);
@@ -172,21 +175,20 @@ void CurveMetric::update_state(const Batch& prepared) {
   }
   const bool over_classes = task() == Task::multiclass;
   if (is_binary()) scores = scores.unsqueeze(1);
-  torch::Tensor positive =
-      over_classes ? torch::zeros(scores.sizes(), scores.options().dtype(torch::kBool))
-                         .scatter_(1, target.unsqueeze(1), true)
-                   : target.reshape(scores.sizes()) == 1;
+  torch::Tensor positive = over_classes
+                               ? torch::zeros(scores.sizes(), scores.options().dtype(torch::kBool))
+                                     .scatter_(1, target.unsqueeze(1), true)
+                               : target.reshape(scores.sizes()) == 1;
   torch::Tensor by = scores.isnan().logical_not();
   if (counts.defined()) {
     by = by.logical_and(over_classes ? counts.unsqueeze(1) : counts.reshape(scores.sizes()));
   }
   // How many thresholds a score comes up to is its bin.
   const int64_t bins = thresholds_.numel() + 1;
-  const torch::Tensor bin = torch::bucketize(
-      scores, thresholds_.to(scores.scalar_type()), /*out_int32=*/false,
-      /*right=*/true);
-  const torch::Tensor cell =
-      (bin + bins * torch::arange(scores.size(1), bin.options())).flatten();
+  const torch::Tensor bin =
+      torch::bucketize(scores, thresholds_.to(scores.scalar_type()), /*out_int32=*/false,
+                       /*right=*/true);
+  const torch::Tensor cell = (bin + bins * torch::arange(scores.size(1), bin.options())).flatten();
   const auto add = [&](const char* name, const torch::Tensor& which) {
     state(name).view(-1).scatter_add_(0, cell, which.flatten().to(torch::kInt64));
   };
@@ -265,8 +267,7 @@ std::vector<CurveMetric::Curve> CurveMetric::exact_curves() {
     if (target.numel() == 0) {
       curves.push_back(curve_of(preds, target, counts));
     } else if (is_multilabel()) {
-      curves.push_back(
-          curve_of(preds.select(1, c), target.select(1, c) == 1, counts.select(1, c)));
+      curves.push_back(curve_of(preds.select(1, c), target.select(1, c) == 1, counts.select(1, c)));
     } else {
       curves.push_back(curve_of(preds.select(1, c), target == c, counts));
     }
@@ -314,7 +315,8 @@ torch::Tensor CurveMetric::compute_state() {
     warn(fmt::format("{}: {} classes have no sample, or nothing else; their value is NaN",
                      class_name(*this), undefined));
   }
-  const torch::Device device = (thresholds_.defined() ? state("positive") : state("nan_count")).device();
+  const torch::Device device =
+      (thresholds_.defined() ? state("positive") : state("nan_count")).device();
   if (!is_binary() && average_ == Average::none) {
     const torch::Tensor all = torch::tensor(values, torch::kFloat64);
     return device.is_mps() ? all.to(torch::kFloat32).to(device) : all.to(device);
@@ -337,10 +339,10 @@ CurveOptions as_curve(const AUROCOptions& options) {
 
 }  // namespace
 
-AUROC::AUROC(Options options)
-    : CurveMetric("AUROC", as_curve(options)), max_fpr_(options.max_fpr) {
+AUROC::AUROC(Options options) : CurveMetric("AUROC", as_curve(options)), max_fpr_(options.max_fpr) {
   if (max_fpr_ && !(*max_fpr_ > 0 && *max_fpr_ <= 1)) {
-    throw Error(fmt::format("max_fpr of AUROC is {}, but must be above 0 and at most 1", *max_fpr_));
+    throw Error(
+        fmt::format("max_fpr of AUROC is {}, but must be above 0 and at most 1", *max_fpr_));
   }
   if (max_fpr_ && !is_binary()) throw Error("max_fpr of AUROC is for task binary alone");
   clones<AUROC>();
@@ -419,8 +421,8 @@ Batch CalibrationError::prepare(const Batch& inputs) {
   const Pair pair = pair_of(inputs);
   const bool over_classes = task() == Task::multiclass;
   if (!pair.are_scores || (over_classes && pair.preds.dim() != pair.target.dim() + 1)) {
-    throw Error(fmt::format("{} takes scores as preds, and whole numbers as target",
-                            class_name(*this)));
+    throw Error(
+        fmt::format("{} takes scores as preds, and whole numbers as target", class_name(*this)));
   }
   torch::Tensor confidence = probabilities(pair), right = pair.target;
   if (over_classes) {
@@ -447,17 +449,16 @@ void CalibrationError::update_state(const Batch& prepared) {
   state("count").scatter_add_(0, bin, by);
   state("right").scatter_add_(0, bin, by * right);
   torch::Tensor& sums = state("confidence");
-  sums.scatter_add_(0, bin,
-                    confidence.masked_fill(counts.logical_not(), 0).to(sums.scalar_type()));
+  sums.scatter_add_(0, bin, confidence.masked_fill(counts.logical_not(), 0).to(sums.scalar_type()));
   note(prepared[2]);
 }
 
 torch::Tensor CalibrationError::compute_state() {
   const torch::Tensor count = wide(state("count"));
   const torch::Tensor share = detail::ratio(count, count.sum());
-  const torch::Tensor apart = (detail::ratio(wide(state("right")), count) -
-                               detail::ratio(wide(state("confidence")), count))
-                                  .abs();
+  const torch::Tensor apart =
+      (detail::ratio(wide(state("right")), count) - detail::ratio(wide(state("confidence")), count))
+          .abs();
   if (norm_ == CalibrationNorm::max) return apart.max();
   if (norm_ == CalibrationNorm::l2) return (apart.square() * share).sum().sqrt();
   return (apart * share).sum();

@@ -233,8 +233,8 @@ decltype(auto) Metric::named(Action&& action) const {
     throw;
   } catch (const c10::Error& error) {
     const std::string text = error.what_without_backtrace();
-    throw Error(fmt::format("{} cannot take these inputs: {}", name,
-                            text.substr(0, text.find('\n'))));
+    throw Error(
+        fmt::format("{} cannot take these inputs: {}", name, text.substr(0, text.find('\n'))));
   } catch (const Error& error) {
     const std::string text = error.what();
     if (text.find(name) != std::string::npos) throw;
@@ -300,9 +300,9 @@ std::vector<torch::Tensor> Metric::run_forward(const Batch& given,
   std::vector<torch::Tensor> values;
   const auto value_of = [&](Metric& metric) {
     const torch::Tensor value = metric.named([&] { return metric.compute_state(); });
-    const bool is_state = std::any_of(
-        counted_->states.begin(), counted_->states.end(),
-        [&](const auto& item) { return item.second.value.is_same(value); });
+    const bool is_state =
+        std::any_of(counted_->states.begin(), counted_->states.end(),
+                    [&](const auto& item) { return item.second.value.is_same(value); });
     values.push_back(is_state ? value.clone() : value);
   };
   try {
@@ -423,8 +423,7 @@ torch::Tensor Metric::compute() {
   return computed_;
 }
 
-std::shared_ptr<torch::nn::Module> Metric::clone(
-    const c10::optional<torch::Device>& device) const {
+std::shared_ptr<torch::nn::Module> Metric::clone(const c10::optional<torch::Device>& device) const {
   if (clone_ == nullptr || *cloned_class_ != typeid(*this)) {
     throw Error(fmt::format("{} cannot be cloned; make it by lit::metric<{}>()", class_name(*this),
                             class_name(*this)));

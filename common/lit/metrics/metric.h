@@ -133,7 +133,8 @@ class Metric : public torch::nn::Module {
   /// by itself.
   /// @throws Error if they do not fit each other
   virtual void check_states() {}
-  /// Called before check_states() for the state of a checkpoint of version 0.1, which had no options.
+  /// Called before check_states() for the state of a checkpoint of version 0.1, which had no
+  /// options.
   virtual void take_old_state() {}
   /// Called by compute(), and not by forward(): says what there is to say of what was counted, and
   /// may wait for the device to know.

@@ -32,8 +32,9 @@ int64_t checked_outputs(const char* name, int64_t outputs) {
 
 void check_outputs(const Metric& metric, const torch::Tensor& preds, int64_t outputs) {
   if (outputs == 1 || (preds.dim() == 2 && preds.size(1) == outputs)) return;
-  throw Error(fmt::format("{} has num_outputs={}, but was given preds of shape {}; it takes [N, {}]",
-                          class_name(metric), outputs, c10::str(preds.sizes()), outputs));
+  throw Error(
+      fmt::format("{} has num_outputs={}, but was given preds of shape {}; it takes [N, {}]",
+                  class_name(metric), outputs, c10::str(preds.sizes()), outputs));
 }
 
 // Over samples, or over all if there is one output alone.
@@ -51,9 +52,10 @@ void check_rows(const Metric& metric, const torch::Tensor& preds, const torch::T
                             class_name(metric)));
   }
   if (metric.update_count() == 0 || preds.sizes().slice(1) == sums.sizes()) return;
-  throw Error(fmt::format("{} was given preds of shape {}, but those before had {} behind their "
-                          "first dimension",
-                          class_name(metric), c10::str(preds.sizes()), c10::str(sums.sizes())));
+  throw Error(
+      fmt::format("{} was given preds of shape {}, but those before had {} behind their "
+                  "first dimension",
+                  class_name(metric), c10::str(preds.sizes()), c10::str(sums.sizes())));
 }
 
 torch::Tensor over_outputs(const torch::Tensor& scores, const torch::Tensor& variances,

@@ -25,18 +25,19 @@ course::Dict Perplexity::option_values() const {
 // preds [N T, V], target [N T], and which of them count.
 Batch Perplexity::prepare(const Batch& inputs) {
   if (inputs.size() != 2) {
-    throw Error(fmt::format("Perplexity takes preds and target, but was given {} tensors",
-                            inputs.size()));
+    throw Error(
+        fmt::format("Perplexity takes preds and target, but was given {} tensors", inputs.size()));
   }
   const torch::Tensor& preds = inputs[0];
   const bool fits = preds.dim() == 3 && preds.is_floating_point() &&
                     preds.sizes().slice(0, 2) == inputs[1].sizes() &&
                     !inputs[1].is_floating_point();
   if (!fits) {
-    throw Error(fmt::format("Perplexity was given preds of shape {} and dtype {}, and target of "
-                            "shape {} and dtype {}; it takes logits [N, T, V] and words [N, T]",
-                            c10::str(preds.sizes()), c10::toString(preds.scalar_type()),
-                            c10::str(inputs[1].sizes()), c10::toString(inputs[1].scalar_type())));
+    throw Error(
+        fmt::format("Perplexity was given preds of shape {} and dtype {}, and target of "
+                    "shape {} and dtype {}; it takes logits [N, T, V] and words [N, T]",
+                    c10::str(preds.sizes()), c10::toString(preds.scalar_type()),
+                    c10::str(inputs[1].sizes()), c10::toString(inputs[1].scalar_type())));
   }
   torch::Tensor target = inputs[1].to(torch::kInt64).flatten();
   torch::Tensor counts = torch::ones_like(target, torch::kBool);
@@ -49,9 +50,10 @@ Batch Perplexity::prepare(const Batch& inputs) {
     const auto [least, most] = target.aminmax();
     const int64_t low = least.item<int64_t>(), high = most.item<int64_t>();
     if (low < 0 || high >= words) {
-      throw Error(fmt::format("Perplexity: target has the word {}, but with {} logits words go from "
-                              "0 to {}",
-                              low < 0 ? low : high, words, words - 1));
+      throw Error(
+          fmt::format("Perplexity: target has the word {}, but with {} logits words go from "
+                      "0 to {}",
+                      low < 0 ? low : high, words, words - 1));
     }
   }
   return Batch{preds.flatten(0, 1), target, counts};

@@ -26,7 +26,8 @@ MetricTracker::MetricTracker(std::shared_ptr<Metric> metric, std::optional<bool>
 MetricTracker::MetricTracker(std::shared_ptr<MetricCollection> metrics,
                              std::map<std::string, bool> maximize)
     : collection_(std::move(metrics)) {
-  if (collection_ == nullptr) throw Error("MetricTracker was given a MetricCollection that is null");
+  if (collection_ == nullptr)
+    throw Error("MetricTracker was given a MetricCollection that is null");
   const auto items = collection_->items();
   for (const auto& [name, better] : maximize) {
     if (!items.contains(name)) {

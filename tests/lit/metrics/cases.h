@@ -36,7 +36,8 @@ inline torch::Tensor tensor(const Json& given) {
                                                    {"int32", torch::kInt32},
                                                    {"int64", torch::kInt64}};
   std::vector<double> numbers;
-  for (const Json& number : given.at(2)) numbers.push_back(number.is_null() ? NAN : number.get<double>());
+  for (const Json& number : given.at(2))
+    numbers.push_back(number.is_null() ? NAN : number.get<double>());
   return torch::tensor(numbers, torch::kFloat64)
       .to(dtypes.at(given.at(0).get<std::string>()))
       .reshape(given.at(1).get<std::vector<int64_t>>())
@@ -219,7 +220,8 @@ inline Json plain(const MetricTracker::Best& best) {
 /// Calls what takes one or two tensors.
 template <typename Action>
 auto with_inputs(const Json& inputs, Action&& action) {
-  return inputs.size() == 1 ? action(tensor(inputs[0])) : action(tensor(inputs[0]), tensor(inputs[1]));
+  return inputs.size() == 1 ? action(tensor(inputs[0]))
+                            : action(tensor(inputs[0]), tensor(inputs[1]));
 }
 
 /// A step of a metric or a collection.
@@ -231,7 +233,8 @@ Json step(M& metric, const Json& words) {
     return {};
   }
   if (what == "forward") {
-    return with_inputs(words[1], [&](const auto&... inputs) { return plain(metric.forward(inputs...)); });
+    return with_inputs(words[1],
+                       [&](const auto&... inputs) { return plain(metric.forward(inputs...)); });
   }
   if (what == "compute") return plain(metric.compute());
   if (what == "reset") {
@@ -284,7 +287,8 @@ inline Json run_collection(const Json& make, const Json& steps) {
 
 inline Json run_tracker(const Json& make, const Json& steps) {
   const bool is_collection = make.contains("collection");
-  MetricTracker tracker = is_collection ? MetricTracker(collection_of(make)) : MetricTracker(metric_of(make));
+  MetricTracker tracker =
+      is_collection ? MetricTracker(collection_of(make)) : MetricTracker(metric_of(make));
   Json values = Json::array();
   for (const Json& words : steps) {
     const std::string what = words.at(0).get<std::string>();
