@@ -169,8 +169,9 @@ torch::Tensor ClassifierMetric::are_logits(const Pair& pair) {
         torch::stack({logits.logical_not().logical_and(seen()), logits.logical_and(seen())}));
     return logits;
   }
-  const bool is_outside =
-      !(pair.are_finite && pair.least >= 0 && pair.most <= 1) && outside().item<bool>();
+  // Where all scores count, the least and the largest of them tell.
+  const bool known = pair.are_finite && !(counts.defined() && (pair.least < 0 || pair.most > 1));
+  const bool is_outside = known ? pair.least < 0 || pair.most > 1 : outside().item<bool>();
   if (scores_ == ScoreKind::probabilities) {
     if (!is_outside) return flag(false);
     throw Error(
