@@ -53,13 +53,12 @@ torch::Tensor where_counted(const torch::Tensor& tensor, const torch::Tensor& co
 
 // --- Counts -----------------------------------------------------------------------------------
 
-StatScores::StatScores(Options options)
-    : ClassifierMetric("a classification metric",
+StatScores::StatScores(const std::string& name, Options options)
+    : ClassifierMetric(name,
                        {options.task, options.num_classes, options.num_labels, options.ignore_index,
                         options.scores},
                        /*decides=*/options.task.word() != "multiclass"),
       options_(std::move(options)) {
-  const std::string name = "a classification metric";
   average_ = options_.average.of("average of " + name);
   multidim_average_ = options_.multidim_average.of("multidim_average of " + name);
   const int64_t most = task() == Task::multiclass ? classes() : 1;

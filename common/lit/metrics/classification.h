@@ -46,8 +46,9 @@ class StatScores : public ClassifierMetric {
  public:
   using Options = ClassificationOptions;
 
+  /// @param name  of the class, for errors
   /// @throws Error for an option out of range
-  explicit StatScores(Options options);
+  StatScores(const std::string& name, Options options);
 
   std::optional<bool> higher_is_better() const override { return true; }
   const Options& options() const { return options_; }
@@ -84,7 +85,9 @@ class StatScores : public ClassifierMetric {
 /// recalls.
 class Accuracy : public StatScores {
  public:
-  explicit Accuracy(Options options) : StatScores(std::move(options)) { clones<Accuracy>(); }
+  explicit Accuracy(Options options) : StatScores("Accuracy", std::move(options)) {
+    clones<Accuracy>();
+  }
 
  protected:
   torch::Tensor score(const Counts& counts) const override;
@@ -94,7 +97,9 @@ class Accuracy : public StatScores {
 /// Of what was predicted to be of a class, the share that is: tp / (tp + fp).
 class Precision : public StatScores {
  public:
-  explicit Precision(Options options) : StatScores(std::move(options)) { clones<Precision>(); }
+  explicit Precision(Options options) : StatScores("Precision", std::move(options)) {
+    clones<Precision>();
+  }
 
  protected:
   torch::Tensor score(const Counts& counts) const override;
@@ -104,7 +109,7 @@ class Precision : public StatScores {
 /// Of what is of a class, the share that was predicted to be: tp / (tp + fn).
 class Recall : public StatScores {
  public:
-  explicit Recall(Options options) : StatScores(std::move(options)) { clones<Recall>(); }
+  explicit Recall(Options options) : StatScores("Recall", std::move(options)) { clones<Recall>(); }
 
  protected:
   torch::Tensor score(const Counts& counts) const override;
@@ -114,7 +119,9 @@ class Recall : public StatScores {
 /// Harmonic mean of precision and recall: 2 tp / (2 tp + fp + fn).
 class F1Score : public StatScores {
  public:
-  explicit F1Score(Options options) : StatScores(std::move(options)) { clones<F1Score>(); }
+  explicit F1Score(Options options) : StatScores("F1Score", std::move(options)) {
+    clones<F1Score>();
+  }
 
  protected:
   torch::Tensor score(const Counts& counts) const override;
@@ -123,7 +130,9 @@ class F1Score : public StatScores {
 /// Of what is not of a class, the share that was predicted not to be: tn / (tn + fp); 0 for none.
 class Specificity : public StatScores {
  public:
-  explicit Specificity(Options options) : StatScores(std::move(options)) { clones<Specificity>(); }
+  explicit Specificity(Options options) : StatScores("Specificity", std::move(options)) {
+    clones<Specificity>();
+  }
 
  protected:
   torch::Tensor score(const Counts& counts) const override;

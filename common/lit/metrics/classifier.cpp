@@ -89,10 +89,7 @@ torch::Tensor ClassifierMetric::whole_target(const torch::Tensor& target) const 
 }
 
 ClassifierMetric::Pair ClassifierMetric::pair_of(const Batch& inputs, bool looks) {
-  if (inputs.size() != 2) {
-    throw Error(fmt::format("{} takes preds and target, but was given {} tensors",
-                            class_name(*this), inputs.size()));
-  }
+  detail::check_preds_and_target(*this, inputs);
   Pair pair;
   pair.preds = inputs[0];
   pair.target = whole_target(inputs[1]);
@@ -144,6 +141,14 @@ ClassifierMetric::Pair ClassifierMetric::pair_of(const Batch& inputs, bool looks
     }
   }
   return pair;
+}
+
+ClassifierMetric::Pair ClassifierMetric::scores_of(const Batch& inputs, bool looks) {
+  const Pair pair = pair_of(inputs, looks);
+  const bool per_class = pair.preds.dim() == pair.target.dim() + 1;
+  if (pair.are_scores && (per_class || task_ != Task::multiclass)) return pair;
+  throw Error(
+      fmt::format("{} takes scores as preds, and whole numbers as target", class_name(*this)));
 }
 
 // --- Scores -----------------------------------------------------------------------------------

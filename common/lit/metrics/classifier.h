@@ -76,7 +76,9 @@ class ClassifierMetric : public Metric {
   /// The inputs, with the shapes of the table above; nothing of them is noted yet. Where the target
   /// does not count it is 0. @param looks  at all scores, once, if they are on the CPU
   /// @throws Error for others
-  Pair pair_of(const Batch& inputs, bool looks = false);
+  Pair pair_of(const Batch& inputs, bool looks);
+  /// The same for who takes scores alone.
+  Pair scores_of(const Batch& inputs, bool looks);
   /// Are these scores logits, by what was said or decided? A bool of their device.
   /// @throws Error if it contradicts what was decided (on the CPU)
   torch::Tensor are_logits(const Pair& pair);

@@ -121,12 +121,8 @@ course::Dict CurveMetric::option_values() const {
 
 // preds [N, C] or [N], target of the same shape or [N], and counts where some are ignored.
 Batch CurveMetric::prepare(const Batch& inputs) {
-  const Pair pair = pair_of(inputs, /*looks=*/true);
+  const Pair pair = scores_of(inputs, /*looks=*/true);
   const bool over_classes = task() == Task::multiclass;
-  if (!pair.are_scores || (over_classes && pair.preds.dim() != pair.target.dim() + 1)) {
-    throw Error(
-        fmt::format("{} takes scores as preds, and whole numbers as target", class_name(*this)));
-  }
   torch::Tensor scores = pair.preds, counts = pair.counts;
   if (over_classes && scores.is_cpu() && !pair.are_finite) {
     torch::Tensor infinite = scores.isinf().any(1);
@@ -418,12 +414,8 @@ course::Dict CalibrationError::option_values() const {
 }
 
 Batch CalibrationError::prepare(const Batch& inputs) {
-  const Pair pair = pair_of(inputs);
+  const Pair pair = scores_of(inputs, /*looks=*/false);
   const bool over_classes = task() == Task::multiclass;
-  if (!pair.are_scores || (over_classes && pair.preds.dim() != pair.target.dim() + 1)) {
-    throw Error(
-        fmt::format("{} takes scores as preds, and whole numbers as target", class_name(*this)));
-  }
   torch::Tensor confidence = probabilities(pair), right = pair.target;
   if (over_classes) {
     const auto [highest, best] = confidence.max(1);

@@ -530,4 +530,10 @@ torch::Tensor detail::wide(const torch::Tensor& tensor) {
   return tensor.to(tensor.device().is_mps() ? torch::kFloat32 : torch::kFloat64);
 }
 
+void detail::check_preds_and_target(const Metric& metric, const Batch& inputs) {
+  if (inputs.size() == 2) return;
+  throw Error(fmt::format("{} takes preds and target, but was given {} tensors", class_name(metric),
+                          inputs.size()));
+}
+
 }  // namespace lit

@@ -251,6 +251,8 @@ std::shared_ptr<T> metric(typename T::Options options) {
 namespace detail {
 /// In float64, or in float32 on a device that has no float64 (mps).
 torch::Tensor wide(const torch::Tensor& tensor);
+/// @throws Error unless these are two tensors, preds and target
+void check_preds_and_target(const Metric& metric, const Batch& inputs);
 }  // namespace detail
 
 }  // namespace lit

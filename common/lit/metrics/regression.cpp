@@ -76,16 +76,12 @@ torch::Tensor share_left(const torch::Tensor& lost, const torch::Tensor& all,
 }  // namespace
 
 Batch RegressionMetric::prepare(const Batch& inputs) {
-  const std::string name = class_name(*this);
-  if (inputs.size() != 2) {
-    throw Error(
-        fmt::format("{} takes preds and target, but was given {} tensors", name, inputs.size()));
-  }
+  detail::check_preds_and_target(*this, inputs);
   const torch::Tensor &preds = inputs[0], &target = inputs[1];
   if (preds.sizes() != target.sizes()) {
     throw Error(fmt::format(
-        "{} was given preds of shape {} and target of shape {}; it takes the same shape", name,
-        c10::str(preds.sizes()), c10::str(target.sizes())));
+        "{} was given preds of shape {} and target of shape {}; it takes the same shape",
+        class_name(*this), c10::str(preds.sizes()), c10::str(target.sizes())));
   }
   return Batch{wide(preds), wide(target)};
 }

@@ -24,10 +24,7 @@ course::Dict Perplexity::option_values() const {
 
 // preds [N T, V], target [N T], and which of them count.
 Batch Perplexity::prepare(const Batch& inputs) {
-  if (inputs.size() != 2) {
-    throw Error(
-        fmt::format("Perplexity takes preds and target, but was given {} tensors", inputs.size()));
-  }
+  detail::check_preds_and_target(*this, inputs);
   const torch::Tensor& preds = inputs[0];
   const bool fits = preds.dim() == 3 && preds.is_floating_point() &&
                     preds.sizes().slice(0, 2) == inputs[1].sizes() &&
