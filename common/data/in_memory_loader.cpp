@@ -181,6 +181,8 @@ void InMemoryLoader::Epoch::advance() {
   batch_ = {.data = rows(loader_.data_, start, size, /*is_data=*/true),
             .target = rows(loader_.target_, start, size, /*is_data=*/false)};
   ++position_;
+  // The order is as large as the data set has samples.
+  if (position_ == loader_.batches()) order_ = torch::Tensor();
 }
 
 }  // namespace course

@@ -70,7 +70,7 @@ void write_safetensors(const std::filesystem::path& path, const Dict& tensors,
     }
     header = quoted(kSafeTensorsMetadata) + ":{" + header + "}";
   }
-  std::vector<torch::Tensor> dense;
+  std::vector<torch::Tensor> all;
   uint64_t offset = 0;
   for (const auto& [key, value] : tensors) {
     const std::string& name = key.as_string();
@@ -78,7 +78,8 @@ void write_safetensors(const std::filesystem::path& path, const Dict& tensors,
       throw Error("safetensors have no tensor called " + kSafeTensorsMetadata +
                   ", which is where their metadata are; give it another name");
     }
-    const torch::Tensor& tensor = dense.emplace_back(dense_on_cpu(value.as_tensor()));
+    const torch::Tensor& tensor = all.emplace_back(value.as_tensor());
+    check_can_be_stored(tensor);
     std::string shape;
     for (const int64_t size : tensor.sizes()) {
       shape += (shape.empty() ? "" : ",") + std::to_string(size);
@@ -99,7 +100,10 @@ void write_safetensors(const std::filesystem::path& path, const Dict& tensors,
     for (int i = 0; i < 8; ++i) length[i] = static_cast<unsigned char>(header.size() >> (8 * i));
     write(length, sizeof length);
     write(header.data(), header.size());
-    for (const torch::Tensor& tensor : dense) write(tensor.data_ptr(), tensor.nbytes());
+    for (const torch::Tensor& tensor : all) {
+      const torch::Tensor dense = dense_on_cpu(tensor);
+      write(dense.data_ptr(), dense.nbytes());
+    }
   });
 }
 

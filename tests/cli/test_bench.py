@@ -1,9 +1,12 @@
 """./course bench: what its claims are made of. Nothing here is timed."""
 import unittest
 from html import escape
+from pathlib import Path
 
-from coursetool import bench
+from coursetool import bench, scale
 from coursetool.errors import CourseError, UsageError
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(seconds: float, **more) -> dict:
@@ -65,6 +68,33 @@ class Claims(unittest.TestCase):
         self.assertRegex(text, rf"the MLP's rest .*, of a step of the Trainer +{100 * (1 - 30 / step):.0f} %\n")
         self.assertRegex(text, r"one changed step, rebuilt and linked +12 s  10 s +not met\n")
         self.assertRegex(text, r"everything else +800 s  720 s +not met\n")
+
+    def test_the_power_by_which_something_grows(self):
+        sizes = [10, 100, 1_000]
+        self.assertAlmostEqual(scale.growth(sizes, [0.1, 1.0, 10.0], 0.01), 1.0)
+        self.assertAlmostEqual(scale.growth(sizes, [0.05, 0.1, 10.0], 0.01), 2.0, msg="the steepest")
+        self.assertAlmostEqual(scale.growth(sizes, [0.0, 0.0, 1.0], 0.1), 2.0, msg="nothing counts as a tenth of the noise")
+        self.assertIsNone(scale.growth(sizes, [0.001, 0.002, 0.009], 0.01), msg="too little to tell")
+        self.assertEqual(scale.AXES["epochs"].sizes, [100, 1_000, 10_000])
+
+    def test_what_is_too_steep_is_told_unless_it_has_a_reason(self):
+        def values(*seconds, mib=1.0):
+            return {"ours": [{"size": 10**i, "seconds": one, "mib": mib} for i, one in enumerate(seconds, 1)]}
+
+        steep, flat = values(0.1, 10.0), values(0.1, 1.0)
+        self.assertEqual([(axis, kind) for axis, kind, _ in scale.too_steep({"epochs": steep, "layers": flat, "the same with a monitor": steep})],
+                         [("epochs", "seconds")])
+        text = bench.report({"scale": {"epochs": steep, "layers": flat}})
+        self.assertRegex(text, r"epochs +100 to 10,000 +0.10  10.00 +2.00\n")
+        self.assertRegex(text, r"epochs: the power of its seconds +2.00 +at most 1.15 +not met\n")
+        self.assertRegex(bench.report({"scale": {"layers": flat}}), r"1 sizes by decades: .* nothing +nothing above the power of 1.15 +met\n")
+
+    def test_every_axis_is_measured_in_cpp_and_most_in_python(self):
+        source = (ROOT / "benchmarks/scale.cpp").read_text()
+        twin = (ROOT / "benchmarks/python/scale.py").read_text()
+        for axis in scale.AXES:
+            self.assertIn(f'{{"{axis}"', source)
+        self.assertGreaterEqual(sum(f'"{axis}":' in twin for axis in scale.AXES), len(scale.AXES) - 3)
 
     def test_the_picture_names_every_variant(self):
         picture = bench.picture(results())

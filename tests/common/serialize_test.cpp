@@ -13,6 +13,7 @@
 #include <random>
 
 #include "data_testing.h"
+#include "device/memory.h"
 #include "error.h"
 #include "serialize/atomic_file.h"
 #include "serialize/safetensors.h"
@@ -227,6 +228,70 @@ TEST(SerializeTorchFile, AViewIsStoredWithItsOwnElementsAlone) {
   EXPECT_LT(fs::file_size(folder.path() / "twice.pt"), 4'100'000) << "the same tensor once";
   const Value twice = course::read_torch_file(folder.path() / "twice.pt");
   EXPECT_TRUE(twice.as_list()[0].as_tensor().is_alias_of(twice.as_list()[1].as_tensor()));
+}
+
+TEST(SerializeTorchFile, ViewsThatTogetherAreAllOfAStorageShareIt) {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "parts.pt";
+  const torch::Tensor all = torch::arange(12, torch::kFloat32);
+  // Behind each other, one of them over others, one twice.
+  course::write_torch_file(path, List{all.narrow(0, 0, 5).view({5, 1}), all[5], all.narrow(0, 3, 4),
+                                      all.narrow(0, 6, 6), all.narrow(0, 6, 6)});
+  const Value read = course::read_torch_file(path);
+  const List& parts = read.as_list();
+  EXPECT_TRUE(same(parts[0].as_tensor(), torch::arange(5, torch::kFloat32).view({5, 1})));
+  EXPECT_EQ(parts[1].as_tensor().item<float>(), 5);
+  EXPECT_TRUE(same(parts[2].as_tensor(), torch::arange(3, 7, torch::kFloat32)));
+  EXPECT_TRUE(same(parts[4].as_tensor(), torch::arange(6, 12, torch::kFloat32)));
+  for (const Value& part : parts) {
+    EXPECT_EQ(part.as_tensor().storage().nbytes(), 48);
+    EXPECT_TRUE(part.as_tensor().is_alias_of(parts[0].as_tensor()));
+  }
+}
+
+TEST(SerializeTorchFile, ViewsThatAreNotAllOfAStorageAreStoredAlone) {
+  const torch::Tensor all = torch::arange(12, torch::kFloat32);
+  const torch::Tensor bytes = torch::arange(8, torch::kUInt8);
+  const List wanted{all.narrow(0, 0, 5),
+                    all.narrow(0, 0, 5),   // the same again
+                    all.narrow(0, 6, 6),   // number 5 is missing
+                    all.view({3, 4}).t(),  // columns
+                    all[0].expand({3}),    // one number three times
+                    torch::arange(4)[2],   // one of four
+                    bytes,                 // as two dtypes
+                    bytes.view(torch::kInt32)};
+  const Value read = roundtrip(wanted);
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const torch::Tensor& part = read.as_list()[i].as_tensor();
+    EXPECT_TRUE(same(part, wanted[i].as_tensor())) << i;
+    EXPECT_EQ(part.storage().nbytes(), part.nbytes()) << i;
+  }
+  EXPECT_TRUE(read.as_list()[0].as_tensor().is_alias_of(read.as_list()[1].as_tensor()));
+}
+
+// Columns have to be copied, one at a time.
+TEST(SerializeTorchFile, HoldsOneCopyAtATime) {
+  const TemporaryFolder folder;
+  const torch::Tensor all = torch::rand({8, 100'000}).t();  // 3 MiB
+  List columns;
+  Dict named;
+  for (int64_t i = 0; i < 4; ++i) {
+    columns.emplace_back(all.narrow(1, 2 * i, 2));
+    named.set(std::to_string(i), all.narrow(1, 2 * i, 2));
+  }
+  const auto peak = [](const std::function<void()>& action) {
+    const course::MemoryMeter meter;
+    action();
+    return meter.peak_bytes();
+  };
+  EXPECT_LT(peak([&] { course::write_torch_file(folder.path() / "x.pt", columns); }), 850'000);
+  EXPECT_LT(peak([&] { course::write_safetensors(folder.path() / "x", named); }), 850'000);
+  // What is whole as it is, and parts of one whole, need none.
+  EXPECT_LT(peak([&] {
+              course::write_torch_file(folder.path() / "y.pt",
+                                       List{all.t(), torch::rand({3}).narrow(0, 0, 3)});
+            }),
+            64);
 }
 
 TEST(SerializeTorchFile, TensorsThatCannotBeStored) {

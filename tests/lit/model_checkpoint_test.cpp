@@ -256,7 +256,7 @@ TEST_F(Names, AWholeNumberTakesAFormatForOne) {
 }
 
 TEST_F(Names, ThatAreTakenGetAVersion) {
-  EXPECT_THAT(sorted(files_of({1, 1, 1}, {.filename = "model", .save_top_k = -1})),
+  EXPECT_THAT(sorted(files_of({1, 1, 1}, {.filename = "model", .monitor = "m", .save_top_k = -1})),
               ElementsAre("model-v1.ckpt", "model-v2.ckpt", "model.ckpt"));
   fs::remove_all(folder_);
   EXPECT_THAT(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from coursetool import build, packages
+from coursetool import build, packages, scale
 from coursetool.errors import CourseError, UsageError
 from coursetool.nearest import did_you_mean
 from coursetool.shell import run
@@ -391,8 +391,20 @@ def metric_claims(found: dict) -> list[Line]:
     return [Line(f"an update of {name}, against torchmetrics'", f"{ratio:.2f}", "at most 1", ratio <= 1) for name, ratio in ratios.items()]
 
 
-MEASURED: dict[str, Callable[[Path, str, int], dict]] = {"runs": runs, "trainer_overhead": overhead, "pieces": pieces, "metrics": metrics,
+MEASURED: dict[str, Callable[[Path, str, int], dict]] = {"runs": runs, "trainer_overhead": overhead, "pieces": pieces, "metrics": metrics, "scale": scale.measure,
                                                           "threads": threads_against_one, "build": build_times, "edit": edit_times}
+
+
+def scale_claims(found: dict) -> list[Line]:
+    steep = scale.too_steep(found)
+    lines = [Line(f"{axis}: the power of its {kind}", f"{power:.2f}", f"at most {scale.MOST}", False) for axis, kind, power in steep]
+    return lines or [Line(f"{len(found)} sizes by decades: what grows faster than its size", "nothing", f"nothing above the power of {scale.MOST}", True)]
+
+
+def scale_tables(found: dict) -> str:
+    tables = [table(scale.rows(found, kind), {3, 5}) for kind in scale.NOISE]
+    why = [f"{axis}: {scale.AXES[axis].because}" for axis in found if scale.AXES[axis].because]
+    return "\n\n".join([*tables, *why])
 
 
 def details(found: dict[str, dict]) -> list[str]:
@@ -410,6 +422,8 @@ def details(found: dict[str, dict]) -> list[str]:
         one = found["metrics"]
         rows = [[name, f"{value:,.1f}", f"{one['torchmetrics'][name]:,.1f}" if one["torchmetrics"] else "not there"] for name, value in one["lit"].items()]
         parts.append("an update of a metric\n\n" + table([["us", "lit", "torchmetrics"], *rows], {1, 2}))
+    if "scale" in found:
+        parts.append(scale_tables(found["scale"]))
     return parts
 
 
@@ -427,6 +441,8 @@ def all_claims(found: dict[str, dict]) -> str:
         lines += piece_claims(one["medians"], one["rates"], step)
     if "metrics" in found:
         lines += metric_claims(found["metrics"])
+    if "scale" in found:
+        lines += scale_claims(found["scale"])
     if "threads" in found:
         lines += thread_claims(found["threads"])
     if "build" in found:
@@ -453,6 +469,20 @@ def machine() -> str:
 PLACE = "<!-- typed: ./course bench --page puts it here; times of one machine on one day -->\n"
 
 
+SCALE = "\n## What grows with what\n"
+
+
+def write_scale(root: Path, found: dict) -> None:
+    """The part of docs/speed.md behind the rest."""
+    path = root / "docs" / "speed.md"
+    path.write_text(
+        path.read_text(encoding="utf-8").partition(SCALE)[0] + SCALE + "\nEach case runs at sizes of ten times the one before, in a process of its own, with "
+        "one thread, beside Python's Lightning on the same libtorch:\nseconds of the processor, and memory at the peak on top of what was there. The power is "
+        "the largest by which a value grew from one size to the next:\n1 is in proportion. A dash: too little to tell. Where a size took more than "
+        f"{scale.LONGEST:.0f} seconds, the next is left out.\n\n{machine()}, {time.strftime('%Y-%m-%d')}; `./course bench scale --page` wrote this part.\n\n"
+        "<!-- typed: times of one machine on one day -->\n```text\n" + scale_tables(found) + "\n```\n", encoding="utf-8")
+
+
 def write_page(root: Path, found: dict[str, dict]) -> None:
     """docs/speed.md, its picture, and the README's table, from what was measured last."""
     missing = [name for name in MEASURED if name not in found]
@@ -464,7 +494,9 @@ def write_page(root: Path, found: dict[str, dict]) -> None:
         "look at the ratios, which are\nmedians over pairs of runs in turn, and not at single times. Twins that see the same batches have the same losses; "
         "that is checked first.\n\n![Microseconds for each step](speed.svg)\n\n"
         f"{machine()}, {time.strftime('%Y-%m-%d')}; `./course bench --page` wrote this page.\n\n"
-        "<!-- typed: times of one machine on one day -->\n```text\n" + report(found) + "```\n", encoding="utf-8")
+        "<!-- typed: times of one machine on one day -->\n```text\n" + report({name: one for name, one in found.items() if name != "scale"})
+        + "```\n", encoding="utf-8")
+    write_scale(root, found["scale"])
     front = root / "README.md"
     before, place, behind = front.read_text(encoding="utf-8").partition(PLACE)
     if not place:
@@ -490,6 +522,8 @@ def main(root: Path, preset: str, words: list[str]) -> int:
     if "runs" in chosen:
         (folder / "runs.svg").write_text(picture(found["runs"]["results"]))
     print("\n" + ", ".join(str(folder / f"{name}.json") for name in chosen))
-    if page:
+    if page and chosen == ["scale"]:
+        write_scale(root, found["scale"])
+    elif page:
         write_page(root, found)
     return 0

@@ -317,11 +317,13 @@ VERBS = {
                   "trainer_overhead  what the Trainer costs for each step, in one process\n"
                   "pieces            optimizers, batches, matrix products and decoding, each beside what it cannot beat\n"
                   "metrics           an update of each metric beside torchmetrics', where $COURSE_PYTHON names a Python that has it\n"
+                  "scale             what grows with what, by decades of its size, beside Lightning where $COURSE_PYTHON has it;\n"
+                  "                  COURSE_BENCH_AXES names some of its axes, by their beginnings\n"
                   "threads           the default number of threads against one, alone and beside a busy process\n"
                   "build             what a build needs, cold and with ccache, in a clone of its own\n"
                   "edit              what a learner waits for after a change of one lesson\n"
                   "Without a NAME, all: three quarters of an hour. OMP_NUM_THREADS says how many threads (1).\n"
-                  "--page writes docs/speed.md with what was measured last. --preset as for run.", bench),
+                  "--page writes docs/speed.md with what was measured last; with scale alone its part of it. --preset as for run.", bench),
     "prove": Verb("prove [--all | NAME...]", "what takes longer than a test may",
                   "exercises  every starter fails, every solution passes (with the sanitizers, too), every wrong one is found out\n"
                   "resume     a run killed at 200 places, from a random seed, ends as if it had not been; a minute\n"

@@ -388,7 +388,8 @@ void ModelCheckpoint::save_monitored(Trainer& trainer, const Metrics& metrics, d
   }
   const fs::path path = free_name(metrics, "", displaced);
   current_score_ = current;
-  std::erase_if(best_k_models_, [&](const auto& one) { return one.first == path; });
+  std::erase_if(best_k_models_,
+                [&](const auto& one) { return one.first.native() == path.native(); });
   best_k_models_.emplace_back(path, current);
   keep_at_most_k();
   const auto* best = extreme(/*best=*/true);
@@ -406,10 +407,10 @@ void ModelCheckpoint::save_monitored(Trainer& trainer, const Metrics& metrics, d
 }
 
 void ModelCheckpoint::save_newest(Trainer& trainer, const Metrics& metrics) {
-  const fs::path replaced = options_.save_top_k == 1 ? best_model_path_ : fs::path();
-  best_model_path_ = free_name(metrics, "", replaced);
+  const fs::path previous =
+      std::exchange(best_model_path_, free_name(metrics, "", best_model_path_));
   save_file(trainer, best_model_path_);
-  if (!replaced.empty()) remove(trainer, replaced, best_model_path_);
+  if (options_.save_top_k == 1 && !previous.empty()) remove(trainer, previous, best_model_path_);
 }
 
 // Whenever there is an opportunity to save, whatever the metric: the last state is the one to go on
@@ -532,8 +533,14 @@ course::Dict ModelCheckpoint::state_dict() const {
   const auto score = [&](std::optional<double> value) {
     return value ? course::Value(tensor(*value)) : course::Value();
   };
+  // In one storage, and so in one record of the file, however many they are.
+  std::vector<double> scores;
+  for (const auto& [path, value] : best_k_models_) scores.push_back(value);
+  const torch::Tensor all = torch::tensor(scores, torch::kFloat64);
   course::Dict best_k;
-  for (const auto& [path, value] : best_k_models_) best_k.set(path.string(), tensor(value));
+  for (size_t i = 0; i < scores.size(); ++i) {
+    best_k.set(best_k_models_[i].first.string(), all[static_cast<int64_t>(i)]);
+  }
   return {{"monitor", options_.monitor.empty() ? course::Value() : course::Value(options_.monitor)},
           {"best_model_score", score(best_model_score_)},
           {"best_model_path", best_model_path_.string()},

@@ -26,6 +26,12 @@ class InMemory : public Loader {
     if (*iterator_ == std::default_sentinel) return std::nullopt;
     return Batch{{"data", (*iterator_)->data}, {"target", (*iterator_)->target}};
   }
+  int64_t pass_over(int64_t batches) override {
+    if (!epoch_) return 0;
+    const int64_t from = epoch_->position(), to = std::min(from + batches, loader_.batches());
+    begin(number_, to);
+    return to - from;
+  }
   bool shuffles() const override { return loader_.options().shuffle; }
   std::shared_ptr<Loader> unshuffled() const override {
     return std::make_shared<InMemory>(loader_.unshuffled(), first_epoch_);
@@ -46,6 +52,7 @@ class InMemory : public Loader {
  private:
   void begin(int64_t number, int64_t first_batch) {
     iterator_.reset();
+    epoch_.reset();  // its order makes room for the next one
     epoch_.emplace(loader_.epoch(number, first_batch));
     number_ = number;
   }
@@ -59,6 +66,15 @@ class InMemory : public Loader {
 };
 
 }  // namespace
+
+int64_t Loader::pass_over(int64_t batches) {
+  int64_t passed = 0;
+  while (passed < batches && next()) {
+    course::throw_if_interrupted();
+    ++passed;
+  }
+  return passed;
+}
 
 int64_t detail::checked_position(const course::Dict& state, int64_t batch_size,
                                  std::optional<int64_t> samples, std::optional<int64_t> batches) {

@@ -37,6 +37,10 @@ class Loader {
   /// The next batch of the epoch; none when it is over.
   virtual std::optional<Batch> next() = 0;
 
+  /// Passes over the next batches of the epoch; by default they are fetched, and dropped.
+  /// @returns how many there were
+  virtual int64_t pass_over(int64_t batches);
+
   /// Does every epoch have another order? The Trainer warns of a shuffling loader in an evaluation.
   virtual bool shuffles() const { return false; }
   /// The same batches always in the same order, for overfit_batches; nullptr: cannot be had.
@@ -82,10 +86,12 @@ requires(sizeof...(T) > 0 && (std::same_as<T, torch::Tensor> && ...)) Batch
 /// @param batches how many there are in an epoch: the loaders of libtorch do not tell. Without it
 ///                the Trainer fetches one batch ahead to know the last.
 ///
+/// An epoch that is left before its end is dropped: workers finish what they have begun, and no
+/// further sample is read.
+///
 /// Its state is that of libtorch's global generator before the epoch began, and how many batches it
-/// has handed out: loading it draws the same order again and skips as many. Where the samples
-/// themselves are drawn from that generator (random augmentations in get()), the numbers after the
-/// skipped ones are the same only without workers.
+/// has handed out: loading it draws the same order again and passes over as many. Where a sampler
+/// names the samples by their indices, none of these is read; else they are, and dropped.
 template <typename DataLoader>
 std::shared_ptr<Loader> loader(std::unique_ptr<DataLoader> data_loader,
                                std::optional<int64_t> batches = std::nullopt);
@@ -137,9 +143,45 @@ constexpr bool
     kShuffles<torch::data::StatelessDataLoader<Dataset, torch::data::samplers::RandomSampler>> =
         true;
 
+// libtorch's loaders refuse a second begin() before the first is at its end, and pass over nothing;
+// to classes that are derived from them they show what it takes.
+template <typename Dataset, typename Batch, typename Request>
+class Inside : torch::data::DataLoaderBase<Dataset, Batch, Request> {
+ public:
+  using Base = torch::data::DataLoaderBase<Dataset, Batch, Request>;
+
+  /// Drops what is waiting for a worker, and what workers have done; waits for what they are at.
+  static void drop_rest(Base& loader) { (loader.*(&Inside::shuttle_)).drain(); }
+  /// Passes over batches of an epoch that has just begun, by its sampler. @returns how many, which
+  /// may be fewer than were asked for: what the workers were told already is not passed over
+  static int64_t pass_over(Base& loader, int64_t batches) {
+    int64_t passed = static_cast<int64_t>(loader.*(&Inside::sequence_number_));
+    if (batches < passed) return 0;
+    drop_rest(loader);
+    loader.*(&Inside::sequence_number_) = 0;
+    loader.*(&Inside::sequencer_) = (loader.*(&Inside::new_sequencer))();
+    while (passed < batches && (loader.*(&Inside::get_batch_request))()) ++passed;
+    if (loader.options().workers > 0) {
+      (loader.*static_cast<void (Base::*)()>(&Inside::prefetch))();
+    }
+    return passed;
+  }
+};
+template <typename Dataset, typename Batch, typename Request>
+std::type_identity<Inside<Dataset, Batch, Request>> inside(
+    const torch::data::DataLoaderBase<Dataset, Batch, Request>& loader);
+
+// Does a sampler name the samples of each batch?
+template <typename DataLoader>
+constexpr bool kHasIndices = false;
+template <typename Dataset, typename Sampler>
+constexpr bool kHasIndices<torch::data::StatelessDataLoader<Dataset, Sampler>> =
+    std::is_same_v<typename Sampler::BatchRequestType, std::vector<size_t>>;
+
 template <typename DataLoader>
 class TorchLoader : public Loader {
   using Iterator = std::decay_t<decltype(std::declval<DataLoader&>().begin())>;
+  using Inside = typename decltype(inside(std::declval<DataLoader&>()))::type;
   static_assert(
       requires(Iterator & iterator) { to_batch(*iterator); },
       "this loader yields no tensors: map its data set with Stack<>(), or overload "
@@ -153,18 +195,28 @@ class TorchLoader : public Loader {
   bool shuffles() const override { return kShuffles<DataLoader>; }
   void begin_epoch(int64_t) override {
     if (std::exchange(resumed_, false)) return;
-    finish();
+    next_.reset();
+    Inside::drop_rest(*loader_);
     generator_ = generator_state(torch::kCPU);
     next_.emplace(loader_->begin());
     position_ = 0;
+    has_first_ = false;
   }
   std::optional<Batch> next() override {
     if (!next_ || *next_ == loader_->end()) return std::nullopt;
     // The iterator is moved on only when the next batch is asked for: with that its workers start
     // on one more, and an exception of theirs belongs to that batch.
-    if (position_ > 0 && ++*next_ == loader_->end()) return std::nullopt;
+    if (std::exchange(has_first_, true) && ++*next_ == loader_->end()) return std::nullopt;
     ++position_;
     return to_batch(**next_);
+  }
+  int64_t pass_over(int64_t batches) override {
+    const bool begins = position_ == 0 && !has_first_;
+    if constexpr (kHasIndices<DataLoader>) {
+      if (begins) position_ = Inside::pass_over(*loader_, batches);
+    }
+    const int64_t passed = begins ? position_ : 0;
+    return passed + Loader::pass_over(batches - passed);
   }
   course::Dict state_dict() const override {
     return {{"generator", generator_}, {"position", position_}, {"batch_size", batch_size()}};
@@ -174,12 +226,9 @@ class TorchLoader : public Loader {
     const torch::Tensor now = generator_state(torch::kCPU);
     set_generator_state(torch::kCPU, checked_generator_state(state, "generator", torch::kCPU));
     begin_epoch(0);
-    for (int64_t skip = position; skip > 0; --skip) {
-      course::throw_if_interrupted();
-      if (!next()) {
-        throw Error("a loader was to go on behind batch " + std::to_string(position_ + skip) +
-                    ", but has only " + std::to_string(position_) + "; are its data the same?");
-      }
+    if (pass_over(position) < position) {
+      throw Error("a loader was to go on behind batch " + std::to_string(position) +
+                  ", but has only " + std::to_string(position_) + "; are its data the same?");
     }
     set_generator_state(torch::kCPU, now);
     resumed_ = true;
@@ -188,19 +237,12 @@ class TorchLoader : public Loader {
  private:
   int64_t batch_size() const { return static_cast<int64_t>(loader_->options().batch_size); }
 
-  // libtorch's loaders refuse a second begin() while the first is unfinished.
-  void finish() {
-    if (!next_) return;
-    while (*next_ != loader_->end()) ++*next_;
-    next_.reset();
-  }
-
   std::unique_ptr<DataLoader> loader_;
   std::optional<int64_t> batches_;
   std::optional<Iterator> next_;
   torch::Tensor generator_;
   int64_t position_ = 0;
-  bool resumed_ = false;
+  bool has_first_ = false, resumed_ = false;
 };
 
 }  // namespace detail

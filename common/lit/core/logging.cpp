@@ -98,8 +98,9 @@ LogValue::LogValue(const torch::Tensor& tensor) {
 Results::Entry& Results::entry(Hook hook, const std::string& name, int64_t loader,
                                const LogOptions& options) {
   const int64_t source = std::exchange(loader, options.add_dataloader_idx ? loader : -1);
-  for (Entry& known : entries_) {
-    if (known.hook != hook || known.loader != loader || known.name != name) continue;
+  for (const size_t place : by_name_[name]) {
+    Entry& known = entries_[place];
+    if (known.hook != hook || known.loader != loader) continue;
     if (known.source != source || !same(known.options, options)) {
       throw Error("log(\"" + name + "\") was called twice in " + std::string(name_of(hook)) +
                   " with different options, or for different loaders without add_dataloader_idx; "
@@ -107,8 +108,13 @@ Results::Entry& Results::entry(Hook hook, const std::string& name, int64_t loade
     }
     return known;
   }
-  entries_.push_back(made(hook, name, loader, source, options));
+  add(made(hook, name, loader, source, options));
   return entries_.back();
+}
+
+void Results::add(Entry entry) {
+  by_name_[entry.name].push_back(entries_.size());
+  entries_.push_back(std::move(entry));
 }
 
 Results::Entry Results::made(Hook hook, const std::string& name, int64_t loader, int64_t source,
@@ -165,6 +171,7 @@ void Results::reset() {
     if (entry.metric != nullptr) entry.metric->reset();
   }
   entries_.clear();
+  by_name_.clear();
 }
 
 // None: a metric that has only been updated has no value of a step.
@@ -302,7 +309,9 @@ void Results::load_state_dict(const course::Dict& state,
     const course::Dict& one = course::dict(value, name);
     entries.push_back(course::within(name, [&] { return read(one); }));
   }
-  entries_ = std::move(entries);
+  entries_.clear();
+  by_name_.clear();
+  for (Entry& entry : entries) add(std::move(entry));
 }
 
 }  // namespace lit

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <type_traits>
+#include <unordered_map>
 #include <vector>
 
 #include "lit/core/batch.h"
@@ -120,7 +121,10 @@ class Results {
   static LogValue reduced(const Entry& entry);
   static std::optional<LogValue> value_of(const Entry& entry, bool on_step);
 
+  void add(Entry entry);
+
   std::vector<Entry> entries_;
+  std::unordered_map<std::string, std::vector<size_t>> by_name_;  // places in entries_
 };
 
 }  // namespace lit

@@ -818,10 +818,8 @@ void FitLoop::pass_over_batches() {
   };
   const std::optional<int64_t> batches = loader_->batches();
   if (batches && *batches < batches_done_) refuse(*batches);
-  for (int64_t i = 0; i < batches_done_; ++i) {
-    course::throw_if_interrupted();
-    if (!loader_->next()) refuse(i);
-  }
+  const int64_t there = loader_->pass_over(batches_done_);
+  if (there < batches_done_) refuse(there);
 }
 
 void FitLoop::restore_random_streams() {

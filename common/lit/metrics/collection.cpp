@@ -142,13 +142,25 @@ MetricCollection::Plan MetricCollection::plan() const {
   return plan;
 }
 
-// Those that follow hold what theirs have counted.
-void MetricCollection::share(const Plan& plan) {
-  for (const auto& [one, leader] : plan.following) {
-    one->counted_ = leader->counted_;
-    one->leader_ = leader->weak_from_this();
+// While it is there those that follow hold nothing, so that nobody copies for them; and then what
+// theirs have counted.
+class MetricCollection::Sharing {
+ public:
+  explicit Sharing(const Plan& plan) : plan_(plan) {
+    for (const auto& [one, leader] : plan_.following) one->counted_.reset();
   }
-}
+  ~Sharing() {
+    for (const auto& [one, leader] : plan_.following) {
+      one->counted_ = leader->counted_;
+      one->leader_ = leader->weak_from_this();
+    }
+  }
+  Sharing(const Sharing&) = delete;
+  Sharing& operator=(const Sharing&) = delete;
+
+ private:
+  const Plan& plan_;
+};
 
 void MetricCollection::run_update(const Batch& inputs) {
   const torch::InferenceMode off(false);
@@ -170,11 +182,7 @@ void MetricCollection::run_update(const Batch& inputs) {
     }
     counted[i] = std::exchange(one.counted_, before);
   }
-  for (const auto& [one, leader] : plan.following) one->counted_.reset();  // nobody copies for it
-  struct AtLast {
-    const Plan& plan;
-    ~AtLast() { share(plan); }
-  } const at_last{plan};
+  const Sharing at_the_end(plan);
   for (size_t i = 0; i < prepared.size(); ++i) {
     Metric& one = *plan.counting[i];
     if (counted[i] != nullptr) {
@@ -189,22 +197,22 @@ void MetricCollection::run_update(const Batch& inputs) {
 
 MetricCollection::Values MetricCollection::run_forward(const Batch& inputs) {
   const Plan plan = this->plan();
-  std::vector<std::shared_ptr<Metric::Counted>> before;
-  for (Metric* one : plan.counting) before.push_back(one->counted_);
-  std::map<const Metric*, torch::Tensor> of;
-  try {
-    for (size_t i = 0; i < plan.counting.size(); ++i) {
-      const auto values = plan.counting[i]->run_forward(inputs, plan.followers[i]);
-      of[plan.counting[i]] = values.front();
-      for (size_t f = 0; f < plan.followers[i].size(); ++f) {
-        of[plan.followers[i][f]] = values[f + 1];
-      }
-    }
-  } catch (...) {
-    for (size_t i = 0; i < before.size(); ++i) plan.counting[i]->counted_ = before[i];
-    throw;
+  std::vector<Metric::OfBatch> batches;
+  for (size_t i = 0; i < plan.counting.size(); ++i) {
+    batches.push_back(plan.counting[i]->of_batch(inputs, plan.followers[i]));
   }
-  share(plan);
+  const Sharing at_the_end(plan);
+  std::map<const Metric*, torch::Tensor> of;
+  for (size_t i = 0; i < plan.counting.size(); ++i) {
+    const std::vector<torch::Tensor>& values = batches[i].values;
+    plan.counting[i]->take(batches[i]);
+    of[plan.counting[i]] = values.front();
+    for (size_t f = 0; f < plan.followers[i].size(); ++f) {
+      Metric* follower = plan.followers[i][f];
+      follower->last_value_ = values[f + 1].detach();
+      of[follower] = values[f + 1];
+    }
+  }
   Values values;
   for (const auto& [name, one] : metrics_) values.emplace(full(name), of.at(one.get()));
   return values;

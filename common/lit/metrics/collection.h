@@ -110,7 +110,7 @@ class MetricCollection : public torch::nn::Module {
     std::vector<std::pair<Metric*, Metric*>> following;  // and whom
   };
   Plan plan() const;
-  static void share(const Plan& plan);
+  class Sharing;
 
   void run_update(const Batch& inputs);
   Values run_forward(const Batch& inputs);

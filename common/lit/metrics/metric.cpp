@@ -122,9 +122,12 @@ std::shared_ptr<Metric::Counted> Metric::copy_of(const Counted& counted) {
 std::shared_ptr<Metric::Counted> Metric::none_counted() const {
   auto none = std::make_shared<Counted>();
   for (const auto& [name, state] : counted_->states) {
-    State& made = none->states[name] = state;
+    State& made = none->states[name];
+    made.initial = state.initial;
+    made.reduce = state.reduce;
+    made.any_shape = state.any_shape;
+    made.may_be_missing = state.may_be_missing;
     if (state.initial.defined()) made.value = state.initial.clone();
-    made.list.clear();
   }
   changed(*none);
   return none;
@@ -285,8 +288,14 @@ void Metric::run_update(const Batch& inputs) {
   count(batch);
 }
 
-std::vector<torch::Tensor> Metric::run_forward(const Batch& given,
-                                               const std::vector<Metric*>& followers) {
+std::vector<torch::Tensor> Metric::run_forward(const Batch& inputs) {
+  const OfBatch batch = of_batch(inputs, {});
+  take(batch);
+  return batch.values;
+}
+
+// Counts a batch by itself; what was counted before is as it was.
+Metric::OfBatch Metric::of_batch(const Batch& given, const std::vector<Metric*>& followers) {
   const bool with_graph = is_differentiable() && torch::GradMode::is_enabled();
   const Plain plain;
   const torch::AutoGradMode graph(with_graph);
@@ -296,68 +305,75 @@ std::vector<torch::Tensor> Metric::run_forward(const Batch& given,
       !full_state_update() &&
       std::none_of(before->states.begin(), before->states.end(),
                    [](const auto& item) { return item.second.reduce == StateReduce::none; });
-  // The batch by itself, and then with all that was there.
-  std::vector<torch::Tensor> values;
+  OfBatch of;
   const auto value_of = [&](Metric& metric) {
-    const torch::Tensor value = metric.named([&] { return metric.compute_state(); });
-    const bool is_state =
-        std::any_of(counted_->states.begin(), counted_->states.end(),
-                    [&](const auto& item) { return item.second.value.is_same(value); });
-    values.push_back(is_state ? value.clone() : value);
+    const std::shared_ptr<Counted> own = std::exchange(metric.counted_, of.counted);
+    try {
+      const torch::Tensor value = metric.named([&] { return metric.compute_state(); });
+      const bool is_state =
+          std::any_of(of.counted->states.begin(), of.counted->states.end(),
+                      [&](const auto& item) { return item.second.value.is_same(value); });
+      of.values.push_back(is_state ? value.clone() : value);
+    } catch (...) {
+      metric.counted_ = own;
+      throw;
+    }
+    metric.counted_ = own;
   };
   try {
     counted_ = none_counted();
     count(batch);
+    of.counted = counted_;
     value_of(*this);
-    for (Metric* follower : followers) {
-      const std::shared_ptr<Counted> of_follower = std::exchange(follower->counted_, counted_);
-      try {
-        value_of(*follower);
-      } catch (...) {
-        follower->counted_ = of_follower;
-        throw;
-      }
-      follower->counted_ = of_follower;
-    }
-    const torch::NoGradGuard without;
-    if (merges) {
-      for (auto& [name, state] : counted_->states) {
-        state.value = state.value.defined() ? state.value.detach() : state.value;
-        for (torch::Tensor& tensor : state.list) tensor = tensor.detach();
-      }
-      merge(*before);
-    } else {
+    for (Metric* follower : followers) value_of(*follower);
+    if (!merges) {
+      const torch::NoGradGuard without;
       counted_ = copy_of(*before);
       count(batch);
+      of.whole = counted_;
     }
   } catch (...) {
     counted_ = before;
     throw;
   }
-  leader_.reset();
-  last_value_ = values.front().detach();
-  for (size_t i = 0; i < followers.size(); ++i) {
-    followers[i]->last_value_ = values[i + 1].detach();
+  counted_ = before;
+  for (auto& [name, state] : of.counted->states) {
+    if (state.value.defined()) state.value = state.value.detach();
+    for (torch::Tensor& tensor : state.list) tensor = tensor.detach();
   }
-  return values;
+  return of;
 }
 
-// Into what is counted, and nobody else holds yet.
-void Metric::merge(const Counted& before) {
-  for (auto& [name, state] : counted_->states) {
-    const State& other = before.states.at(name);
-    if (state.initial.defined()) {
-      state.value = reduced(state.reduce, moved(other.value, device_), before.update_count,
-                            state.value, counted_->update_count);
-      continue;
-    }
-    std::vector<torch::Tensor> list;
-    for (const torch::Tensor& tensor : other.list) list.push_back(moved(tensor, device_));
-    list.insert(list.end(), state.list.begin(), state.list.end());
-    state.list = std::move(list);
+void Metric::take(const OfBatch& batch) {
+  const Plain plain;
+  if (batch.whole != nullptr) {
+    counted_ = batch.whole;
+    leader_.reset();
+  } else {
+    append(own(), *batch.counted);
   }
-  counted_->update_count += before.update_count;
-  changed(*counted_);
+  last_value_ = batch.values.front().detach();
+}
+
+// The states of `more` behind those of `to`, which nobody else holds: lists grow where they are.
+void Metric::append(Counted& to, const Counted& more) {
+  std::vector<torch::Tensor> values;
+  for (const auto& [name, state] : to.states) {
+    if (!state.initial.defined()) continue;
+    values.push_back(reduced(state.reduce, state.value, to.update_count, more.states.at(name).value,
+                             more.update_count));
+  }
+  auto value = values.begin();
+  for (auto& [name, state] : to.states) {
+    if (state.initial.defined()) {
+      state.value = *value++;
+    } else {
+      const auto& list = more.states.at(name).list;
+      state.list.insert(state.list.end(), list.begin(), list.end());
+    }
+  }
+  to.update_count += more.update_count;
+  changed(to);
 }
 
 void Metric::merge_state(const Metric& other) {
@@ -392,10 +408,11 @@ void Metric::merge_state(const Metric& other) {
                          shape_and_dtype(state.value)));
     }
   }
-  const std::shared_ptr<Counted> before = counted_, whole = copy_of(*before);
-  counted_ = whole;
+  const std::shared_ptr<Counted> before = counted_, whole = copy_of(*other.counted_);
   try {
-    named([&] { merge(*other.counted_); });
+    move(*whole, device_);
+    named([&] { append(*whole, *before); });
+    counted_ = whole;
     check_states();
   } catch (const course::Error& error) {
     counted_ = before;
@@ -517,13 +534,17 @@ void Metric::to(torch::Device device, bool non_blocking) {
   const Plain plain;
   device_ = numbered(device);
   if (counted_.use_count() > 1) counted_ = copy_of(*counted_);
-  for (auto& [name, state] : counted_->states) {
-    state.initial = moved(state.initial, device_);
-    state.value = moved(state.value, device_);
-    for (torch::Tensor& tensor : state.list) tensor = moved(tensor, device_);
-  }
+  move(*counted_, device_);
   computed_ = moved(computed_, device_);
   last_value_ = moved(last_value_, device_);
+}
+
+void Metric::move(Counted& counted, torch::Device device) {
+  for (auto& [name, state] : counted.states) {
+    state.initial = moved(state.initial, device);
+    state.value = moved(state.value, device);
+    for (torch::Tensor& tensor : state.list) tensor = moved(tensor, device);
+  }
 }
 
 torch::Tensor detail::wide(const torch::Tensor& tensor) {

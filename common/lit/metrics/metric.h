@@ -65,7 +65,7 @@ class Metric : public torch::nn::Module {
   /// gradients.
   template <typename... Inputs>
   torch::Tensor forward(const Inputs&... inputs) {
-    return run_forward(as_batch(inputs...), {}).front();
+    return run_forward(as_batch(inputs...)).front();
   }
   template <typename... Inputs>
   torch::Tensor operator()(const Inputs&... inputs) {
@@ -209,12 +209,19 @@ class Metric : public torch::nn::Module {
   void run_update(const Batch& inputs);
   Batch prepared(const Batch& inputs);
   void count(const Batch& prepared);
-  /// The batch's value, and those of others that have the same states.
-  std::vector<torch::Tensor> run_forward(const Batch& inputs,
-                                         const std::vector<Metric*>& followers);
+  std::vector<torch::Tensor> run_forward(const Batch& inputs);
+  // A batch by itself, before it is added to what was counted.
+  struct OfBatch {
+    std::vector<torch::Tensor> values;  // of this metric, and of others that have the same states
+    std::shared_ptr<Counted> counted;
+    std::shared_ptr<Counted> whole;  // with all before it, where the two cannot be merged
+  };
+  OfBatch of_batch(const Batch& inputs, const std::vector<Metric*>& followers);
+  void take(const OfBatch& batch);
   Batch checked(const Batch& inputs, bool with_graph) const;
   void add(const std::string& name, State state);
-  void merge(const Counted& before);
+  static void append(Counted& to, const Counted& more);
+  static void move(Counted& counted, torch::Device device);
   void check_same(const course::Dict& options) const;
   State& find(const std::string& name, bool list);
   bool follows(const Metric& leader) const;

@@ -6,6 +6,9 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <string>
+#include <unordered_map>
+#include <vector>
 
 #include "device/denormals.h"
 #include "lit/callbacks/gradient_accumulation_scheduler.h"
@@ -196,17 +199,17 @@ void Trainer::set_max_steps(int64_t steps) {
 void Trainer::order_callbacks() {
   std::stable_partition(callbacks_.begin(), callbacks_.end(),
                         [](const auto& one) { return !one->is_checkpoint(); });
-  for (auto one = callbacks_.begin(); one != callbacks_.end(); ++one) {
-    for (auto other = callbacks_.begin(); other != one; ++other) {
-      const bool clash = (*one)->state_key() == (*other)->state_key() &&
-                         (*one)->state_dict().size() > 0 && (*other)->state_dict().size() > 0;
-      if (clash) {
-        throw Error(
-            fmt::format("two callbacks have the state_key {}; give one of them another, "
-                        "since a checkpoint keeps their states under it",
-                        (*one)->state_key()));
-      }
-    }
+  std::unordered_map<std::string, std::vector<const Callback*>> by_key;
+  for (const auto& one : callbacks_) by_key[one->state_key()].push_back(one.get());
+  for (const auto& [key, all] : by_key) {
+    if (all.size() < 2) continue;  // nobody is asked for a state in vain
+    const auto with_state = std::count_if(
+        all.begin(), all.end(), [](const Callback* one) { return one->state_dict().size() > 0; });
+    if (with_state < 2) continue;
+    throw Error(
+        fmt::format("two callbacks have the state_key {}; give one of them another, "
+                    "since a checkpoint keeps their states under it",
+                    key));
   }
 }
 
