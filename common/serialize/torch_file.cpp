@@ -65,7 +65,8 @@ class StoredTensors {
   };
 
   static bool is_plain(const torch::Tensor& tensor) {
-    return tensor.has_storage() && tensor.is_contiguous() && !tensor.is_conj() && !tensor.is_neg();
+    return tensor.has_storage() && tensor.is_non_overlapping_and_dense() && !tensor.is_conj() &&
+           !tensor.is_neg();
   }
   static torch::Tensor flat(const torch::Tensor& tensor) {
     const auto bytes = static_cast<int64_t>(tensor.storage().nbytes());

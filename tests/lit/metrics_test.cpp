@@ -680,8 +680,12 @@ class Collector : public LightningModule {
   }
   StepOutput test_step(const Batch& batch, int64_t, int64_t) override {
     const torch::Tensor target = batch[0].to(torch::kInt64);
-    metrics->update(torch::ones_like(target), target);
-    log_dict(metrics);
+    if (log_batches) {
+      log_dict(metrics->forward(torch::ones_like(target), target));
+    } else {
+      metrics->update(torch::ones_like(target), target);
+      log_dict(metrics);
+    }
     if (log_each) {
       each->update(target, target);
       log("each", each);
@@ -690,7 +694,7 @@ class Collector : public LightningModule {
   }
   std::shared_ptr<MetricCollection> metrics;
   std::shared_ptr<Metric> each;
-  bool log_each = false;
+  bool log_each = false, log_batches = false;
 };
 
 TEST_F(LoggedMetric, ACollectionIsLoggedByItsNames) {
@@ -704,6 +708,15 @@ TEST_F(LoggedMetric, ACollectionIsLoggedByItsNames) {
   module->log_each = true;
   EXPECT_THAT(error_of([&] { trainer.test(module, numbers(1), {.verbose = false}); }),
               AllOf(HasSubstr("log(\"each\")"), HasSubstr("shape [9]")));
+}
+
+TEST_F(LoggedMetric, TheValuesOfABatchOfACollectionAreLoggedAsNumbers) {
+  const auto module = std::make_shared<Collector>();
+  module->log_batches = true;
+  Trainer trainer(quiet());
+  const auto scores = trainer.test(module, numbers(4), {.verbose = false});
+  EXPECT_EQ(scores[0].at("test_micro"), .25);                 // their mean
+  EXPECT_EQ((*module->metrics)["micro"]->update_count(), 4);  // it is not logged itself
 }
 
 }  // namespace

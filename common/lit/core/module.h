@@ -5,6 +5,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -183,6 +184,13 @@ class LightningModule : public torch::nn::Module {
            const LogOptions& options = {}) {
     log_metric(name, metric, options);
   }
+  /// Logs what a forward() of a collection has returned, if each is one number.
+  template <std::same_as<std::map<std::string, torch::Tensor>> Values>
+  void log_dict(const Values& values, const LogOptions& options = {}) {
+    for (const auto& [name, value] : values) log(name, value, options);
+  }
+  /// Logs each metric of a collection that is registered in this module, as log() does.
+  /// @throws Error as above
   template <std::same_as<MetricCollection> M>
   void log_dict(const std::shared_ptr<M>& metrics, const LogOptions& options = {}) {
     log_metrics(metrics, options);

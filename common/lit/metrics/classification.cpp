@@ -365,9 +365,9 @@ torch::Tensor CohenKappa::compute_state() {
 MatthewsCorrCoef::MatthewsCorrCoef(Options options)
     : ConfusionCounts("MatthewsCorrCoef", {.task = options.task,
                                            .num_classes = options.num_classes,
+                                           .num_labels = options.num_labels,
                                            .ignore_index = options.ignore_index,
                                            .threshold = options.threshold,
-                                           .num_labels = options.num_labels,
                                            .scores = options.scores}) {
   clones<MatthewsCorrCoef>();
 }

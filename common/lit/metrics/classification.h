@@ -24,16 +24,16 @@ inline std::array<const char*, 2> words(MultidimAverage) {
 struct ClassificationOptions {
   Choice<Task> task = {};   ///< "binary", "multiclass" or "multilabel"; must be given
   int64_t num_classes = 0;  ///< for multiclass: at least 2
-  /// Of several classes: "micro" counts samples, "macro" is the mean over classes (those of
-  /// multiclass without any sample or prediction left out), "weighted" that mean by each class's
-  /// samples, "none" a value for each class, [C].
+  int64_t num_labels = 0;   ///< for multilabel: at least 2
+  /// Of several classes: "micro" counts all of them together, "macro" is the mean over classes (for
+  /// multiclass without those that have neither a sample nor a prediction), "weighted" that mean by
+  /// each class's samples, "none" a value for each class, [C].
   Choice<Average> average = Average::micro;
   /// multiclass: a prediction is right if its class is among so many with the highest scores.
   int64_t top_k = 1;
   std::optional<int64_t> ignore_index = std::nullopt;  ///< targets that do not count
   /// binary and multilabel: a probability above it is a 1.
   double threshold = 0.5;
-  int64_t num_labels = 0;  ///< for multilabel: at least 2
   /// "samplewise": the value is [N], or [N, C] with average "none".
   Choice<MultidimAverage> multidim_average = MultidimAverage::global;
   double zero_division = 0;  ///< the value of 0 / 0: 0 or 1; not of Accuracy and Specificity
@@ -61,7 +61,7 @@ class StatScores : public ClassifierMetric {
   };
   /// The metric of these counts, of their shape.
   virtual torch::Tensor score(const Counts& counts) const = 0;
-  /// With top_k: does the mean over classes leave out those that were only predicted?
+  /// With top_k: does "macro" leave out classes that have predictions but no samples?
   virtual bool averages_classes_of_samples() const { return false; }
   /// 0 / 0 is zero_division.
   torch::Tensor ratio(const torch::Tensor& part, const torch::Tensor& whole) const;
@@ -148,10 +148,10 @@ inline std::array<const char*, 4> words(Normalize) {
 struct ConfusionMatrixOptions {
   Choice<Task> task = {};   ///< "binary", "multiclass" or "multilabel"; must be given
   int64_t num_classes = 0;  ///< for multiclass
+  int64_t num_labels = 0;   ///< for multilabel
   Choice<Normalize> normalize = Normalize::none;
   std::optional<int64_t> ignore_index = std::nullopt;
   double threshold = 0.5;
-  int64_t num_labels = 0;  ///< for multilabel
   Choice<ScoreKind> scores = ScoreKind::automatic;
 };
 
@@ -229,9 +229,9 @@ class CohenKappa : public ConfusionCounts {
 struct MatthewsCorrCoefOptions {
   Choice<Task> task = {};   ///< "binary", "multiclass" or "multilabel"; must be given
   int64_t num_classes = 0;  ///< for multiclass
+  int64_t num_labels = 0;   ///< for multilabel, whose labels are counted together
   std::optional<int64_t> ignore_index = std::nullopt;
   double threshold = 0.5;
-  int64_t num_labels = 0;  ///< for multilabel, whose labels are counted together
   Choice<ScoreKind> scores = ScoreKind::automatic;
 };
 

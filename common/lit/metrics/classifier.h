@@ -19,16 +19,17 @@ inline std::array<const char*, 3> words(Task) {
   return {"binary", "multiclass", "multilabel"};
 }
 
-/// What the scores of a binary or multilabel classifier are, and of a multiclass one where the
-/// metric must know: probabilities, from 0 to 1, or logits, of which a sigmoid or a softmax is
-/// taken. `automatic`: the first batch decides, by whether a score of it is outside of [0, 1]; a
-/// later batch that contradicts (a score of 1.5 after probabilities) is an error.
+/// What the scores of a binary or multilabel classifier are, and of a multiclass one for
+/// CalibrationError, AUROC and AveragePrecision: probabilities, from 0 to 1, or logits, of which a
+/// sigmoid or a softmax is taken. `automatic`: the first batch decides until the next reset, by
+/// whether a score of it is outside of [0, 1]; a later batch that contradicts (a score of 1.5 after
+/// probabilities) is an error. So say "logits" where they may all be small at first.
 enum class ScoreKind { automatic, probabilities, logits };
 inline std::array<const char*, 3> words(ScoreKind) {
   return {"automatic", "probabilities", "logits"};
 }
 
-/// How the values of several classes become one. micro: of all samples together; macro: their mean;
+/// How the values of several classes become one. micro: of all together; macro: their mean;
 /// weighted: the mean by each class's samples; none: they stay, [C].
 enum class Average { micro, macro, weighted, none };
 inline std::array<const char*, 4> words(Average) {
@@ -44,7 +45,8 @@ inline std::array<const char*, 4> words(Average) {
 /// | multilabel | [N, C, ...] scores, or 0 and 1 | [N, C, ...] 0 and 1, of any dtype |
 ///
 /// On the CPU classes out of range are refused; on an accelerator nobody looks, so that nothing
-/// waits. What is ignored decides nothing. A NaN among scores is told of.
+/// waits, and what is counted of them is not defined. Ignored samples have no influence. NaN among
+/// scores is a warning at compute().
 class ClassifierMetric : public Metric {
  protected:
   struct Inputs {

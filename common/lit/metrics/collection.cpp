@@ -41,7 +41,7 @@ void MetricCollection::add_metrics(const Named& metrics) {
   const auto add = [&](const std::string& name, const std::shared_ptr<Metric>& one) {
     if (name.empty() || name.find('.') != std::string::npos) {
       throw Error("a metric of a MetricCollection is called \"" + name +
-                  "\", but a name must have letters and no point");
+                  "\", but a name must not be empty, or have a dot");
     }
     if (!all.emplace(name, one).second) {
       throw Error("MetricCollection was given two metrics called " + name +

@@ -34,8 +34,8 @@ struct MetricCollectionOptions {
 ///     log_dict(metrics_);   // val_accuracy and val_auroc
 ///
 /// Those with the same states (Accuracy, Precision, Recall and F1Score of the same options) hold
-/// one state, which is counted once. A metric that is updated, reset or loaded by itself goes its
-/// own way until both are empty again, but for the first of a group, whose way the others go. An
+/// one state, which is counted once. Updating, resetting or loading one of them directly takes it
+/// out of its group until both are empty again; the first of a group takes the others with it. An
 /// update that one metric refuses is counted by none.
 ///
 /// For training and validation make one, and clone("val_") the other.
@@ -61,10 +61,10 @@ class MetricCollection : public torch::nn::Module {
   };
   using Named = std::vector<std::pair<std::string, Member>>;
 
-  /// By name. @throws Error if one is null, two have the same name, a name is empty or has a point,
+  /// By name. @throws Error if one is null, two have the same name, a name is empty or has a dot,
   ///   or compute_groups names none of them
   explicit MetricCollection(const Named& metrics, Options options = {});
-  /// Named after their classes. @throws as above
+  /// Named after their classes, "Accuracy". @throws as above
   explicit MetricCollection(const std::vector<Member>& metrics, Options options = {});
 
   /// More of them. @throws as above; then none is added
@@ -87,8 +87,9 @@ class MetricCollection : public torch::nn::Module {
   Values compute();
   void reset();
 
-  /// Another one that goes on from what this one has counted; an empty prefix or postfix stays what
-  /// it is here. @throws Error for a metric that cannot be cloned
+  /// Another one that goes on from what this one has counted, with this prefix and postfix in place
+  /// of its own; an empty one stays what it is here. @throws Error for a metric that cannot be
+  /// cloned
   std::shared_ptr<MetricCollection> clone(const std::string& prefix,
                                           const std::string& postfix = "") const;
   std::shared_ptr<torch::nn::Module> clone(

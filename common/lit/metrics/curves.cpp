@@ -326,9 +326,9 @@ namespace {
 CurveOptions as_curve(const AUROCOptions& options) {
   return {.task = options.task,
           .num_classes = options.num_classes,
+          .num_labels = options.num_labels,
           .average = options.average,
           .ignore_index = options.ignore_index,
-          .num_labels = options.num_labels,
           .thresholds = options.thresholds,
           .scores = options.scores};
 }

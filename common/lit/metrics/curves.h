@@ -40,13 +40,13 @@ class Thresholds {
 struct CurveOptions {
   Choice<Task> task = {};   ///< "binary", "multiclass" or "multilabel"; must be given
   int64_t num_classes = 0;  ///< for multiclass
+  int64_t num_labels = 0;   ///< for multilabel
   /// Over classes, each against all others: "macro", "weighted", "none"; for multilabel also
   /// "micro", all labels together.
   Choice<Average> average = Average::macro;
   std::optional<int64_t> ignore_index = std::nullopt;
-  int64_t num_labels = 0;  ///< for multilabel
-  /// Without any all scores are kept; with T of them memory does not grow, and the value is that of
-  /// the curve through these points.
+  /// Not given: every score is kept, and the value is exact. With T thresholds memory does not
+  /// grow, and the value is that of the curve through these points.
   Thresholds thresholds = {};
   Choice<ScoreKind> scores = ScoreKind::automatic;
 };
@@ -97,13 +97,13 @@ class CurveMetric : public ClassifierMetric {
 struct AUROCOptions {
   Choice<Task> task = {};   ///< "binary", "multiclass" or "multilabel"; must be given
   int64_t num_classes = 0;  ///< for multiclass
+  int64_t num_labels = 0;   ///< for multilabel
   Choice<Average> average = Average::macro;  ///< see CurveOptions
   std::optional<int64_t> ignore_index = std::nullopt;
   /// binary: the area up to this share of false positives, scaled so that chance is 0.5 (McClish,
   /// 1989); above 0, at most 1.
   std::optional<double> max_fpr = std::nullopt;
   Thresholds thresholds = {};  ///< see CurveOptions
-  int64_t num_labels = 0;      ///< for multilabel
   Choice<ScoreKind> scores = ScoreKind::automatic;
 };
 
@@ -150,10 +150,10 @@ inline std::array<const char*, 3> words(CalibrationNorm) {
 }
 
 struct CalibrationErrorOptions {
-  Choice<Task> task = {};  ///< "binary" or "multiclass"; must be given
+  Choice<Task> task = {};   ///< "binary" or "multiclass"; must be given
+  int64_t num_classes = 0;  ///< for multiclass
   int64_t n_bins = 15;
   Choice<CalibrationNorm> norm = CalibrationNorm::l1;
-  int64_t num_classes = 0;  ///< for multiclass
   std::optional<int64_t> ignore_index = std::nullopt;
   Choice<ScoreKind> scores = ScoreKind::automatic;
 };

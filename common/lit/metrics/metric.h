@@ -22,6 +22,10 @@ namespace lit {
 
 /// How two states of the same name become one: those of a batch and of all before it, or of two
 /// processes (torchmetrics' dist_reduce_fx).
+///
+/// mean: weighted by updates; none: they cannot become one, so that merge_state() refuses, and
+/// forward() counts each batch twice, as with full_state_update(). Lists are put behind each other,
+/// whatever it is, but for none.
 enum class StateReduce { none, sum, mean, cat, min, max };
 
 /// Derive from it: name the states in the constructor, override update_state() and compute_state().
@@ -61,8 +65,8 @@ class Metric : public torch::nn::Module {
   void update(const Inputs&... inputs) {
     run_update(as_batch(inputs...));
   }
-  /// Counts a batch, and returns the value of that batch alone; that of a regression carries
-  /// gradients.
+  /// Counts a batch, and returns the value of that batch alone, with gradients if
+  /// is_differentiable().
   template <typename... Inputs>
   torch::Tensor forward(const Inputs&... inputs) {
     return run_forward(as_batch(inputs...)).front();
@@ -72,8 +76,8 @@ class Metric : public torch::nn::Module {
     return forward(inputs...);
   }
 
-  /// The value of all batches since the last reset; kept until the next update. Warns if there was
-  /// none.
+  /// The value of all batches since the last reset; kept until the next update. Warns if update()
+  /// was never called.
   torch::Tensor compute();
   /// Forgets all batches.
   void reset();
@@ -101,6 +105,7 @@ class Metric : public torch::nn::Module {
   std::shared_ptr<torch::nn::Module> clone(
       const c10::optional<torch::Device>& device = c10::nullopt) const override;
 
+  // A device moves the states; a dtype does not change them.
   void to(torch::Device device, torch::Dtype dtype, bool non_blocking = false) override;
   void to(torch::Dtype dtype, bool non_blocking = false) override;
   void to(torch::Device device, bool non_blocking = false) override;
@@ -119,13 +124,15 @@ class Metric : public torch::nn::Module {
   /// @throws Error if there is none with that name
   torch::Tensor& state(const std::string& name);
   std::vector<torch::Tensor>& list_state(const std::string& name);
-  /// All of a list, along the first dimension; an empty tensor of no elements for an empty one.
+  /// All of a list, along their first dimension, which each must have; an empty list is a float32
+  /// [0].
   torch::Tensor concatenated(const std::string& name);
 
   /// Looks at a batch before anything is counted: what it returns is what update_state() gets.
   /// @throws Error for inputs that do not fit
   virtual Batch prepare(const Batch& inputs) { return inputs; }
-  /// Adds a batch to the states. No gradients are recorded, but as is_differentiable() says.
+  /// Adds a batch to the states; without gradients, except in forward() if is_differentiable().
+  /// What a list keeps, and the caller may change, is to be cloned.
   virtual void update_state(const Batch& inputs) = 0;
   /// The value that follows from the states.
   virtual torch::Tensor compute_state() = 0;

@@ -12,8 +12,8 @@ struct PerplexityOptions {
   std::optional<int64_t> ignore_index = std::nullopt;  ///< targets that do not count
 };
 
-/// Of how many words a model is as unsure of the next one as if it had to guess: the exponential of
-/// the mean negative log likelihood. `update(preds, target)`: preds [N, T, V] logits, target [N, T]
+/// The exponential of the mean negative log likelihood: among how many words the model wavers.
+/// `update(preds, target)`: preds [N, T, V] logits, target [N, T]
 /// int64, from 0 to below V.
 class Perplexity : public Metric {
  public:

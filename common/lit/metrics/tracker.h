@@ -20,7 +20,9 @@ namespace lit {
 ///     tracker.update(scores, labels);
 ///     const auto [best, epoch] = tracker.best_metric();
 ///
-/// It counts from increment() to increment(); the values of what is over stay. Of a
+/// It counts from increment() to increment(), with the metric that it is given, whose other resets
+/// it does not notice: give it one of its own. The values of what is over stay, but are in no
+/// checkpoint. Of a
 /// MetricCollection it keeps the values of each metric, by name: forward_each(), compute_each(),
 /// compute_all_of_each() and best_of_each() are for these, and those without `each` for a metric.
 class MetricTracker : public torch::nn::Module {
@@ -32,11 +34,13 @@ class MetricTracker : public torch::nn::Module {
   using Values = MetricCollection::Values;
 
   /// @param maximize  is more better? By default what the metric says of itself.
-  /// @throws Error if that is nothing
+  /// @throws Error if neither says so
   explicit MetricTracker(std::shared_ptr<Metric> metric,
                          std::optional<bool> maximize = std::nullopt);
-  /// @param maximize  by the names of those that do not say it of themselves, or say it wrongly.
-  /// @throws Error if that leaves one of which nobody can say
+  /// @param maximize  by name (with prefix and postfix), for those that do not say it of
+  /// themselves,
+  ///   or say it wrongly.
+  /// @throws Error if neither says so of one of them
   explicit MetricTracker(std::shared_ptr<MetricCollection> metrics,
                          std::map<std::string, bool> maximize = {});
 

@@ -74,7 +74,7 @@ int main() {
            metric<lit::Accuracy>({.task = "multiclass", .num_classes = 10, .top_k = 3}), several},
           {"Recall, binary", metric<lit::Recall>({.task = "binary", .ignore_index = -1}), two},
           {"F1Score, multilabel",
-           metric<lit::F1Score>({.task = "multilabel", .average = "macro", .num_labels = 10}),
+           metric<lit::F1Score>({.task = "multilabel", .num_labels = 10, .average = "macro"}),
            many},
           {"ConfusionMatrix",
            metric<lit::ConfusionMatrix>({.task = "multiclass", .num_classes = 10}), several},
