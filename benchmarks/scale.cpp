@@ -202,6 +202,16 @@ Measured csv(int64_t rows, const fs::path& folder, bool new_columns) {
   });
 }
 
+Measured late_column(int64_t rows, const fs::path& folder) {
+  lit::CSVLogger logger({.save_dir = folder, .flush_logs_every_n_steps = 1'000});
+  for (int64_t i = 0; i < rows; ++i) logger.log_metrics({{"loss_step", 0.123456789}}, i);
+  logger.save();
+  return measured([&] {
+    logger.log_metrics({{"loss_epoch", 0.5}}, rows);
+    logger.save();
+  });
+}
+
 Measured logged(int64_t values, const fs::path& folder) {
   lit::TrainerOptions options = quiet();
   options.logger = std::make_shared<lit::CSVLogger>(lit::CSVLogger::Options{.save_dir = folder});
@@ -321,6 +331,7 @@ const std::map<std::string, Case> kAxes{
      [](int64_t n, const fs::path& folder) { return keep_all(n, folder, "loss"); }},
     {"epochs with a report and a checkpoint each", html},
     {"rows of a CSV file", [](int64_t n, const fs::path& folder) { return csv(n, folder, false); }},
+    {"rows before a late column of a CSV file", late_column},
     {"columns of a CSV file, each new",
      [](int64_t n, const fs::path& folder) { return csv(n, folder, true); }},
     {"scalars for TensorBoard",

@@ -155,6 +155,19 @@ def csv(n: int, folder: str, new_columns: bool) -> dict:
     return measured(work)
 
 
+def late_column(n: int, folder: str) -> dict:
+    logger = CSVLogger(folder, flush_logs_every_n_steps=1000)
+    for i in range(n):
+        logger.log_metrics({"loss_step": 0.123456789}, i)
+    logger.save()
+
+    def work() -> None:
+        logger.log_metrics({"loss_epoch": 0.5}, n)
+        logger.save()
+
+    return measured(work)
+
+
 def forwards(n: int) -> dict:
     import torchmetrics
     auroc = torchmetrics.AUROC(task="binary")
@@ -188,6 +201,7 @@ AXES = {
     "checkpoints that are all kept": lambda n, folder: kept(n, folder, None),
     "the same with a monitor": lambda n, folder: kept(n, folder, "loss"),
     "rows of a CSV file": lambda n, folder: csv(n, folder, False),
+    "rows before a late column of a CSV file": late_column,
     "columns of a CSV file, each new": lambda n, folder: csv(n, folder, True),
     "batches before a forward of AUROC": lambda n, folder: forwards(n),
 }

@@ -77,6 +77,11 @@ class Claims(unittest.TestCase):
         self.assertIsNone(scale.growth(sizes, [0.001, 0.002, 0.009], 0.01), msg="too little to tell")
         self.assertEqual(scale.AXES["epochs"].sizes, [100, 1_000, 10_000])
 
+    def test_a_size_that_would_take_too_long_is_known_before(self):
+        self.assertAlmostEqual(scale.next_takes([2.0]), 20.0)
+        self.assertAlmostEqual(scale.next_takes([0.1, 10.0]), 1_000.0)
+        self.assertAlmostEqual(scale.next_takes([0.0, 0.2]), 2.0)
+
     def test_what_is_too_steep_is_told_unless_it_has_a_reason(self):
         def values(*seconds, mib=1.0):
             return {"ours": [{"size": 10**i, "seconds": one, "mib": mib} for i, one in enumerate(seconds, 1)]}

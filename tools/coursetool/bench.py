@@ -478,8 +478,8 @@ def write_scale(root: Path, found: dict) -> None:
     path.write_text(
         path.read_text(encoding="utf-8").partition(SCALE)[0] + SCALE + "\nEach case runs at sizes of ten times the one before, in a process of its own, with "
         "one thread, beside Python's Lightning on the same libtorch:\nseconds of the processor, and memory at the peak on top of what was there. The power is "
-        "the largest by which a value grew from one size to the next:\n1 is in proportion. A dash: too little to tell. Where a size took more than "
-        f"{scale.LONGEST:.0f} seconds, the next is left out.\n\n{machine()}, {time.strftime('%Y-%m-%d')}; `./course bench scale --page` wrote this part.\n\n"
+        "the largest by which a value grew from one size to the next:\n1 is in proportion. A dash: too little to tell. A size that "
+        f"would take more than {scale.LONGEST} seconds is left out.\n\n{machine()}, {time.strftime('%Y-%m-%d')}; `./course bench scale --page` wrote this part.\n\n"
         "<!-- typed: times of one machine on one day -->\n```text\n" + scale_tables(found) + "\n```\n", encoding="utf-8")
 
 
