@@ -92,7 +92,7 @@ class Claims(unittest.TestCase):
         text = bench.report({"scale": {"epochs": steep, "layers": flat}})
         self.assertRegex(text, r"epochs +100 to 10,000 +0.10  10.00 +2.00\n")
         self.assertRegex(text, r"epochs: the power of its seconds +2.00 +at most 1.15 +not met\n")
-        self.assertRegex(bench.report({"scale": {"layers": flat}}), r"1 sizes by decades: .* nothing +nothing above the power of 1.15 +met\n")
+        self.assertRegex(bench.report({"scale": {"layers": flat}}), r"1 axes: .* power of 1.15 without a reason +nothing +nothing +met\n")
 
     def test_every_axis_is_measured_in_cpp_and_most_in_python(self):
         source = (ROOT / "benchmarks/scale.cpp").read_text()
