@@ -9,14 +9,12 @@
 #include <sys/resource.h>
 #include <torch/torch.h>
 
-#include <array>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iostream>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>

@@ -89,6 +89,9 @@ class Claims(unittest.TestCase):
         steep, flat = values(0.1, 10.0), values(0.1, 1.0)
         self.assertEqual([(axis, kind) for axis, kind, _ in scale.too_steep({"epochs": steep, "layers": flat, "the same with a monitor": steep})],
                          [("epochs", "seconds")])
+        steeper = values(0.1, 100.0)
+        self.assertEqual([axis for axis, _, _ in scale.too_steep({"the same with a monitor": steeper})], ["the same with a monitor"],
+                         "a reason has a bound, too")
         text = bench.report({"scale": {"epochs": steep, "layers": flat}})
         self.assertRegex(text, r"epochs +100 to 10,000 +0.10  10.00 +2.00\n")
         self.assertRegex(text, r"epochs: the power of its seconds +2.00 +at most 1.15 +not met\n")

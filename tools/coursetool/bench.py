@@ -397,7 +397,7 @@ MEASURED: dict[str, Callable[[Path, str, int], dict]] = {"runs": runs, "trainer_
 
 def scale_claims(found: dict) -> list[Line]:
     steep = scale.too_steep(found)
-    lines = [Line(f"{axis}: the power of its {kind}", f"{power:.2f}", f"at most {scale.MOST}", False) for axis, kind, power in steep]
+    lines = [Line(f"{axis}: the power of its {kind}", f"{power:.2f}", f"at most {scale.AXES[axis].most}", False) for axis, kind, power in steep]
     return lines or [Line(f"{len(found)} axes: what grows by more than the power of {scale.MOST} without a reason", "nothing", "nothing", True)]
 
 
