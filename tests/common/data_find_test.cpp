@@ -11,6 +11,7 @@
 #include "data/image_set.h"
 #include "data_testing.h"
 #include "error.h"
+#include "remove_tree.h"
 
 namespace course {
 namespace {
@@ -90,7 +91,7 @@ TEST(DataFind, IncompleteUsualPlacesArePassedOver) {
     places.push_back({.folder = folder.path() / name, .origin = name});
   }
   EXPECT_EQ(find_data("", places).origin, "four");
-  fs::remove_all(folder.path() / "four");
+  course::remove_tree(folder.path() / "four");
   EXPECT_EQ(find_data("", places).origin, "later");
 }
 

@@ -11,6 +11,8 @@
 #include <iostream>
 #include <string>
 
+#include "second_process.h"
+
 namespace course {
 namespace {
 
@@ -32,7 +34,9 @@ struct Result {
 /// affair.
 Result second_process(const std::string& env_arguments) {
   const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
-  const std::string command = "exec env " + env_arguments + " '" + self +
+  std::string without;
+  for (const std::string& name : testing::gtest_variables()) without += "-u " + name + " ";
+  const std::string command = "exec env " + without + env_arguments + " '" + self +
                               "' --gtest_filter='BeforeMain.*SecondProcess' "
                               "--gtest_also_run_disabled_tests 2>&1";
   FILE* const pipe = ::popen(command.c_str(), "r");
@@ -50,6 +54,15 @@ TEST(BeforeMain, SeedsFromCourseSeed) {
       "random=" + std::to_string(torch::randint(1000000, {1}).item<int64_t>()) + "\n";
   EXPECT_THAT(second_process("COURSE_SEED=17").output, HasSubstr(expected));
   EXPECT_THAT(second_process("COURSE_SEED=18").output, Not(HasSubstr(expected)));
+}
+
+TEST(BeforeMain, AChildRunsItsTestWhateverItsParentWasToldToRun) {
+  setenv("GTEST_TOTAL_SHARDS", "2", 1);
+  setenv("GTEST_SHARD_INDEX", "1", 1);  // the second half of one test
+  const std::string output = second_process("COURSE_SEED=17").output;
+  unsetenv("GTEST_TOTAL_SHARDS");
+  unsetenv("GTEST_SHARD_INDEX");
+  EXPECT_THAT(output, HasSubstr("random="));
 }
 
 TEST(BeforeMain, AnswersABadSeedWithOneSentence) {

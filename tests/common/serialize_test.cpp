@@ -145,10 +145,18 @@ TEST(SerializeAtomicFile, ASigkillAtAnyMomentLeavesTheOldOrTheNewFile) {
   int whole = 0;
   useconds_t longest = 15000;  // more on a machine on which no child gets anywhere in that time
   for (int kill_number = 0; kill_number < 50; ++kill_number) {
+    int begun[2];  // a pipe: with CUDA's libraries in a process it takes long until its child
+                   // begins
+    ASSERT_EQ(pipe(begun), 0);
     const pid_t child = fork();
     if (child == 0) {
+      if (write(begun[1], "!", 1) != 1) _exit(1);
       for (int64_t number = 1;; ++number) course::write_torch_file(path, version(number));
     }
+    close(begun[1]);
+    char said = 0;
+    ASSERT_EQ(read(begun[0], &said, 1), 1);
+    close(begun[0]);
     usleep(std::uniform_int_distribution<useconds_t>(100, longest)(random));
     kill(child, SIGKILL);
     waitpid(child, nullptr, 0);

@@ -26,6 +26,7 @@
 #include "../lit/full_run.h"
 #include "error.h"
 #include "lit/core/messages.h"
+#include "remove_tree.h"
 #include "serialize/torch_file.h"
 
 namespace {
@@ -263,7 +264,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     tree = lit::testing::edited(tree, source.one_of(paths),
                                 [&](const Value& there) { return changed(source, there, others); });
   }
-  fs::remove_all(good.run);
+  course::remove_tree(good.run);
   fs::copy(good.kept, good.run, fs::copy_options::recursive);
   alarm(kLongest);
   try {

@@ -14,6 +14,7 @@
 #include "lit/callbacks/model_checkpoint.h"
 #include "lit/callbacks/on_exception_checkpoint.h"
 #include "lit/callbacks/progress_bar.h"
+#include "remove_tree.h"
 #include "serialize/torch_file.h"
 #include "testing.h"
 
@@ -305,7 +306,7 @@ class Recorder : public Logger {
 };
 
 Saved saves(const fs::path& folder, ModelCheckpointOptions options, const Saves& how) {
-  fs::remove_all(folder);
+  course::remove_tree(folder);
   Saved saved;
   const auto module = std::make_shared<Line>(/*lr=*/0.001);
   module->on_step = [&](Line& self, const Batch&, int64_t, const torch::Tensor& loss) {
@@ -565,7 +566,7 @@ TEST_F(Kept, EarlyStoppingSaysWhy) {
 TEST_F(Kept, WhatAnOptimizerTakesOverIsTold) {
   const auto warnings = [&](const Sized::Options& now) {
     const fs::path run = folder_ / "run";
-    fs::remove_all(run);
+    course::remove_tree(run);
     EXPECT_THROW(run_in(run, {}, 3), Interrupted);
     messages_.warnings.clear();
     run_in(run, {.module = now});

@@ -9,6 +9,7 @@
 #include "lit/loggers/csv_logger.h"
 #include "lit/loggers/event_file.h"
 #include "lit/loggers/tensorboard_logger.h"
+#include "remove_tree.h"
 #include "testing.h"
 
 namespace lit {
@@ -69,7 +70,7 @@ TEST_F(LoggerFiles, ATableThatIsRemovedIsBegunAnew) {
   EXPECT_EQ(messages_.warnings[0],
             file_.string() + " is gone; it is begun anew, without the rows that were in it");
 
-  fs::remove_all(file_.parent_path());  // and once more, with all around it
+  course::remove_tree(file_.parent_path());  // and once more, with all around it
   row({{"acc", 1}}, 3);
   EXPECT_EQ(bytes_of(file_), "acc,loss,step\n1.0,,3\n");
   std::ofstream(file_).close();  // emptied: the header is gone as well
@@ -193,7 +194,7 @@ TEST_F(LoggerFiles, AnEventFileThatIsRemovedIsBegunAnew) {
   EXPECT_EQ(
       messages_.warnings[0],
       events.path().string() + " is gone; it is begun anew, without the events that were in it");
-  fs::remove_all(events.path().parent_path());
+  course::remove_tree(events.path().parent_path());
   add("fourth");
   std::ofstream(events.path()).close();  // emptied
   with_file_limit(10,

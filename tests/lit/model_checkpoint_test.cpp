@@ -14,6 +14,7 @@
 #include "lit/callbacks/model_checkpoint.h"
 #include "lit/callbacks/on_exception_checkpoint.h"
 #include "lit/checkpoint.h"
+#include "remove_tree.h"
 #include "serialize/torch_file.h"
 #include "testing.h"
 
@@ -113,7 +114,7 @@ TEST_F(TopK, MoreIsBetter) {
 
 TEST_F(TopK, EqualOnesDoNotReplace) {
   EXPECT_THAT(files_of({5, 5, 5}, {.monitor = "m"}), ElementsAre("epoch=0-step=2.ckpt"));
-  fs::remove_all(folder_);
+  course::remove_tree(folder_);
   EXPECT_THAT(files_of({5, 5, 5}, {.monitor = "m", .save_top_k = 2}),
               UnorderedElementsAre("epoch=0-step=2.ckpt", "epoch=1-step=4.ckpt"));
   EXPECT_EQ(checkpoint_->kth_best_model_path(), folder_ / "epoch=0-step=2.ckpt");
@@ -121,14 +122,14 @@ TEST_F(TopK, EqualOnesDoNotReplace) {
 
 TEST_F(TopK, NaNIsTheWorst) {
   EXPECT_THAT(files_of({NAN, 3, 4}, {.monitor = "m"}), ElementsAre("epoch=1-step=4.ckpt"));
-  fs::remove_all(folder_);
+  course::remove_tree(folder_);
   EXPECT_THAT(files_of({3, NAN}, {.monitor = "m"}), ElementsAre("epoch=0-step=2.ckpt"));
 }
 
 TEST_F(TopK, WithoutAMonitorTheNewest) {
   EXPECT_THAT(files_of(kValues, {}), ElementsAre("epoch=4-step=10.ckpt"));
   EXPECT_EQ(checkpoint_->best_model_score(), std::nullopt);
-  fs::remove_all(folder_);
+  course::remove_tree(folder_);
   EXPECT_EQ(files_of(kValues, {.save_top_k = -1}).size(), 5);
   EXPECT_EQ(checkpoint_->best_model_path(), folder_ / "epoch=4-step=10.ckpt");
 }
@@ -157,7 +158,7 @@ TEST_F(Triggers, EveryFewSteps) {
 TEST_F(Triggers, EveryFewEpochs) {
   EXPECT_THAT(sorted(files_of({1, 1, 1, 1, 1}, {.save_top_k = -1, .every_n_epochs = 2})),
               ElementsAre("epoch=1-step=4.ckpt", "epoch=3-step=8.ckpt"));
-  fs::remove_all(folder_);
+  course::remove_tree(folder_);
   EXPECT_THAT(files_of({1, 1}, {.every_n_epochs = 0}), IsEmpty());
 }
 
@@ -166,7 +167,7 @@ TEST_F(Triggers, AfterTime) {
       files_of({1, 1}, {.save_top_k = -1, .train_time_interval = std::chrono::milliseconds(0)})
           .size(),
       4);
-  fs::remove_all(folder_);
+  course::remove_tree(folder_);
   EXPECT_THAT(files_of({1, 1}, {.train_time_interval = std::chrono::hours(1)}), IsEmpty());
 }
 
@@ -180,7 +181,7 @@ TEST_F(Triggers, AfterEachValidation) {
     module->on_validation = [](Line& self, auto&&...) { self.log("v", self.weight()); };
     trainer.fit(module, numbers(batches), numbers(1));
     const auto names = sorted(files());
-    fs::remove_all(folder_);
+    course::remove_tree(folder_);
     return names;
   };
   EXPECT_THAT(
@@ -212,7 +213,7 @@ TEST_F(Triggers, OnByDefault) {
   trainer.fit(std::make_shared<Line>(), numbers(2));
   EXPECT_THAT(files(),
               ::testing::Contains("lightning_logs/version_0/checkpoints/epoch=1-step=4.ckpt"));
-  fs::remove_all(folder_);
+  course::remove_tree(folder_);
   options.logger = false;
   Trainer(options).fit(std::make_shared<Line>(), numbers(2));
   EXPECT_THAT(files(), ElementsAre("checkpoints/epoch=1-step=4.ckpt"));
@@ -258,11 +259,11 @@ TEST_F(Names, AWholeNumberTakesAFormatForOne) {
 TEST_F(Names, ThatAreTakenGetAVersion) {
   EXPECT_THAT(sorted(files_of({1, 1, 1}, {.filename = "model", .monitor = "m", .save_top_k = -1})),
               ElementsAre("model-v1.ckpt", "model-v2.ckpt", "model.ckpt"));
-  fs::remove_all(folder_);
+  course::remove_tree(folder_);
   EXPECT_THAT(
       files_of({1, 1, 1}, {.filename = "model", .save_top_k = -1, .enable_version_counter = false}),
       ElementsAre("model.ckpt"));
-  fs::remove_all(folder_);
+  course::remove_tree(folder_);
   EXPECT_THAT(files_of({1, 1, 1}, {.filename = "model"}), ElementsAre("model.ckpt"))
       << "the one that is replaced is no obstacle";
 }

@@ -10,6 +10,7 @@
 #include "../common/temporary_folder.h"
 #include "full_run.h"
 #include "lit/checkpoint.h"
+#include "remove_tree.h"
 #include "serialize/optimizer_state.h"
 #include "serialize/torch_file.h"
 #include "testing.h"
@@ -563,7 +564,7 @@ TEST_F(RestoredPaths, CheckpointsOfARunBeforeMakeRoom) {
 
 // A file of another kind that has the name of the next checkpoint is not written over.
 TEST_F(RestoredPaths, AnotherKindOfFileIsNotWrittenOver) {
-  fs::remove_all(kept_);
+  course::remove_tree(kept_);
   const fs::path file = write(kept_ / "last.ckpt", "mine");
   resume_with_paths(file, file);
   EXPECT_EQ(course::testing::bytes_of(file), "mine");

@@ -12,6 +12,7 @@
 #include <random>
 #include <sstream>
 
+#include "../common/second_process.h"
 #include "../common/temporary_folder.h"
 #include "lit/callbacks/early_stopping.h"
 #include "lit/callbacks/lambda_callback.h"
@@ -20,6 +21,7 @@
 #include "lit/callbacks/weight_averaging.h"
 #include "lit/checkpoint.h"
 #include "lit/metrics/classification.h"
+#include "remove_tree.h"
 #include "serialize/atomic_file.h"
 #include "serialize/state_dict.h"
 #include "serialize/torch_file.h"
@@ -261,6 +263,7 @@ void run_elsewhere_until_killed(const fs::path& folder, unsigned seed, int count
   const pid_t child = fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
+    for (const std::string& name : course::testing::gtest_variables()) unsetenv(name.c_str());
     setenv("COURSE_KILLED_FOLDER", where.c_str(), 1);
     setenv("COURSE_KILLED_POINT", which.c_str(), 1);
     execl("/proc/self/exe", "lit_tests", "--gtest_also_run_disabled_tests", "--gtest_brief=1",
@@ -281,7 +284,7 @@ TEST_F(Resumed, DISABLED_UntilItIsKilled) {
   unsigned seed = 0;
   int count = 0, number = 0;
   words >> seed >> count >> number;
-  fs::remove_all(folder_);  // this one's own, which nobody will remove afterwards
+  course::remove_tree(folder_);  // this one's own, which nobody will remove afterwards
   run_until_killed(folder, points_to_die_at(seed, count).at(number));
   FAIL() << "it was to die before";
 }

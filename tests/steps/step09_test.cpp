@@ -13,6 +13,7 @@
 #include "error.h"
 #include "logging.h"
 #include "models/classifier.h"
+#include "remove_tree.h"
 
 namespace {
 
@@ -27,7 +28,7 @@ class Step09 : public testing::Test {
   }
   ~Step09() override {
     spdlog::set_default_logger(std::make_shared<spdlog::logger>("none"));
-    fs::remove_all(folder_);
+    course::remove_tree(folder_);
   }
   std::string read(const std::string& name) const {
     std::ostringstream text;

@@ -9,6 +9,7 @@
 #include "checkpoint.h"
 #include "config.h"
 #include "error.h"
+#include "remove_tree.h"
 #include "seed.h"
 #include "serialize/state_dict.h"
 #include "serialize/torch_file.h"
@@ -25,7 +26,7 @@ class Step10 : public testing::Test {
     std::string name = (fs::temp_directory_path() / "course-step10-XXXXXX").string();
     file_ = fs::path(mkdtemp(name.data())) / "model.pt";
   }
-  ~Step10() override { fs::remove_all(file_.parent_path()); }
+  ~Step10() override { course::remove_tree(file_.parent_path()); }
   static std::string message_of(const std::function<void()>& action) {
     try {
       action();

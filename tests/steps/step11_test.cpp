@@ -11,6 +11,7 @@
 #include "config.h"
 #include "early_stopping.h"
 #include "evaluate.h"
+#include "remove_tree.h"
 #include "serialize/state_dict.h"
 #include "train.h"
 
@@ -137,7 +138,7 @@ TEST(Step11, TrainingEndsWithTheBestWeightsInTheModelAndInTheFile) {
   const Checkpoint kept = load_checkpoint(folder / "model.pt");
   EXPECT_EQ(kept.epoch, history.best_epoch);
   EXPECT_EQ(fingerprint(*kept.model), fingerprint(*model));
-  fs::remove_all(folder);
+  course::remove_tree(folder);
 }
 
 }  // namespace

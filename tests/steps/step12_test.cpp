@@ -22,6 +22,7 @@
 #include "lit_autoencoder.h"
 #include "lit_classifier.h"
 #include "optimizers.h"
+#include "remove_tree.h"
 
 namespace {
 
@@ -53,7 +54,7 @@ class Step12 : public ::testing::Test {
     config_.model.hidden = 16;
   }
   ~Step12() override {
-    fs::remove_all(folder_);
+    course::remove_tree(folder_);
     lit::set_message_handler(handler_);
   }
 

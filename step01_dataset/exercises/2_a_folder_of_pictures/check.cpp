@@ -1,5 +1,6 @@
 // A folder of pictures is written, and the Dataset of folder_dataset.h reads it.
 #include "folder_dataset.h"
+#include "remove_tree.h"
 
 #include <gtest/gtest.h>
 
@@ -16,7 +17,7 @@ void write_picture(const fs::path& path, int brightness) {
 class FolderOfPictures : public ::testing::Test {
  protected:
   void SetUp() override {
-    fs::remove_all(folder_);
+    course::remove_tree(folder_);
     write_picture(folder_ / "trouser" / "0007.pgm", 70);
     write_picture(folder_ / "bag" / "0002.pgm", 20);
     write_picture(folder_ / "bag" / "0001.pgm", 10);
@@ -24,7 +25,7 @@ class FolderOfPictures : public ::testing::Test {
     std::ofstream(folder_ / "coat" / "notes.txt") << "the blue one is blurred";
     std::ofstream(folder_ / "LICENCE") << "free";
   }
-  void TearDown() override { fs::remove_all(folder_); }
+  void TearDown() override { course::remove_tree(folder_); }
   // The first pixel of every sample, as the file has it.
   std::vector<int> brightness() {
     FolderDataset dataset(folder_);

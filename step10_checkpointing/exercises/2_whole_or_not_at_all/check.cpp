@@ -1,5 +1,6 @@
 // Saves and loads with keep.h, also when it cannot be done.
 #include "keep.h"
+#include "remove_tree.h"
 
 #include <gmock/gmock.h>
 
@@ -13,11 +14,11 @@ using ::testing::HasSubstr;
 class Keep : public ::testing::Test {
  protected:
   void SetUp() override {
-    fs::remove_all(folder_);
+    course::remove_tree(folder_);
     fs::create_directories(folder_);
     torch::manual_seed(0);
   }
-  void TearDown() override { fs::remove_all(folder_); }
+  void TearDown() override { course::remove_tree(folder_); }
   std::vector<std::string> files() const {
     std::vector<std::string> names;
     for (const auto& entry : fs::directory_iterator(folder_))
