@@ -1,6 +1,7 @@
 // What a run writes down: a log for people, metrics for programs.
 #include "logging.h"
 
+#include <spdlog/fmt/ranges.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>

@@ -2,6 +2,7 @@
 #include "serialize/python_text.h"
 
 #include <spdlog/fmt/fmt.h>
+#include <spdlog/fmt/ranges.h>
 #include <torch/torch.h>
 
 #include <algorithm>

@@ -342,7 +342,9 @@ std::string HtmlReport::page(Trainer& trainer, LightningModule& module) const {
   if (seconds_ > 0) environment.emplace_back("time in fit", course::format_duration(seconds_));
   for (const course::Fact& fact : course::machine())
     environment.emplace_back(fact.name, fact.value);
-  std::string when = fmt::format("{:%Y-%m-%d %H:%M}", fmt::localtime(now));
+  std::tm clock{};
+  localtime_r(&now, &clock);
+  std::string when = fmt::format("{:%Y-%m-%d %H:%M}", clock);
   if (!outcome_.empty()) when += " · " + outcome_;
   return fmt::format(
              "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"

@@ -3,6 +3,7 @@
 
 #include <ATen/record_function.h>
 #include <spdlog/fmt/fmt.h>
+#include <spdlog/fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>

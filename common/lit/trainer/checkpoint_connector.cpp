@@ -2,6 +2,7 @@
 #include "lit/trainer/checkpoint_connector.h"
 
 #include <spdlog/fmt/fmt.h>
+#include <spdlog/fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
