@@ -5,6 +5,7 @@
 // The twins in Python (benchmarks/python/runs.py) begin with the same weights and see the same
 // batches.
 #include <spdlog/fmt/fmt.h>
+#include <spdlog/fmt/ranges.h>
 #include <sys/resource.h>
 #include <torch/torch.h>
 
@@ -21,6 +22,7 @@
 #include "data/image_set.h"
 #include "data/in_memory_loader.h"
 #include "device/denormals.h"
+#include "device/device.h"
 #include "device/threads.h"
 #include "lit/callbacks/model_checkpoint.h"
 #include "lit/callbacks/progress_bar.h"
@@ -43,6 +45,10 @@ struct Options {
   std::string loader = "memory";
   int64_t epochs = 2;
   bool flush = false;
+  std::string device = "cpu";
+  int64_t batch = 64;
+  bool keep = false;
+  std::string fused = "auto";
   int64_t threads = 0;
   std::string folder = "/tmp";
 };
@@ -73,21 +79,39 @@ torch::nn::Sequential make_net(const std::string& model) {
     return torch::nn::Sequential{Linear(784, 512), ReLU(), Linear(512, 256), ReLU(),
                                  Linear(256, 10)};
   }
+  if (model == "wide") {  // 25 million parameters
+    return torch::nn::Sequential{Linear(784, 4096),  ReLU(), Linear(4096, 4096), ReLU(),
+                                 Linear(4096, 1100), ReLU(), Linear(1100, 10)};
+  }
+  if (model == "cnn") {
+    const auto convolution = [](int64_t in, int64_t out) {
+      return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 3).padding(1));
+    };
+    const auto pool = [] { return torch::nn::MaxPool2d(2); };
+    return torch::nn::Sequential{convolution(1, 32),     ReLU(), pool(),
+                                 convolution(32, 64),    ReLU(), pool(),
+                                 convolution(64, 128),   ReLU(), torch::nn::Flatten(),
+                                 Linear(128 * 7 * 7, 10)};
+  }
   return torch::nn::Sequential{Linear(784, 64), ReLU(), Linear(64, 3),
                                Linear(3, 64),   ReLU(), Linear(64, 784)};
 }
 
 Tensor loss_of(const std::string& model, torch::nn::Sequential& net, const Tensor& images,
                const Tensor& labels) {
-  const Tensor inputs = images.flatten(1);
+  const Tensor inputs = model == "cnn" ? images : images.flatten(1);
   const Tensor outputs = net->forward(inputs);
   return model == "autoencoder" ? torch::mse_loss(outputs, inputs)
                                 : torch::cross_entropy_loss(outputs, labels);
 }
 
-std::shared_ptr<torch::optim::Optimizer> make_optimizer(const std::string& kind,
+std::shared_ptr<torch::optim::Optimizer> make_optimizer(const Options& options,
                                                         std::vector<Tensor> parameters) {
-  if (kind == "lit") return std::make_shared<lit::Adam>(std::move(parameters), 1e-3);
+  if (options.optimizer == "lit") {
+    const auto adam = std::make_shared<lit::Adam>(std::move(parameters), 1e-3);
+    if (options.fused != "auto") adam->fused(options.fused == "yes");
+    return adam;
+  }
   return std::make_shared<torch::optim::Adam>(std::move(parameters), 1e-3);
 }
 
@@ -97,7 +121,9 @@ template <typename Batches>
 Outcome by_hand(const Options& options, int64_t samples, Batches&& batches) {
   torch::manual_seed(0);
   torch::nn::Sequential net = make_net(options.model);
-  const auto optimizer = make_optimizer(options.optimizer, net->parameters());
+  const torch::Device device(options.device);
+  net->to(device);
+  const auto optimizer = make_optimizer(options, net->parameters());
   std::vector<Tensor> parameters = net->parameters();
   std::optional<course::FlushDenormals> flush;
   if (options.flush) flush.emplace();
@@ -106,15 +132,21 @@ Outcome by_hand(const Options& options, int64_t samples, Batches&& batches) {
   for (int64_t epoch = 0; epoch < options.epochs; ++epoch) {
     const double start = now(), user = user_seconds();
     double sum = 0;
+    Tensor there = torch::zeros({}, device);  // a number is asked for once, and not in every step
     outcome.steps = 0;
     batches(epoch, [&](const Tensor& images, const Tensor& labels) {
       const Tensor loss = loss_of(options.model, net, images, labels);
       for (Tensor& parameter : parameters) parameter.mutable_grad() = Tensor();
       loss.backward();
       optimizer->step();
-      sum += loss.item<double>() * static_cast<double>(images.size(0));
+      if (device.is_cpu()) {
+        sum += loss.item<double>() * static_cast<double>(images.size(0));
+      } else {
+        there += loss.detach() * images.size(0);
+      }
       ++outcome.steps;
     });
+    if (!device.is_cpu()) sum = there.item<double>();
     outcome.seconds.push_back(now() - start);
     outcome.user.push_back(user_seconds() - user);
     outcome.losses.push_back(sum / static_cast<double>(samples));
@@ -144,9 +176,7 @@ class LitNet : public lit::LightningModule {
     log("train_loss", loss, {.prog_bar = true, .on_step = true, .on_epoch = true});
     return loss;
   }
-  lit::Optimizers configure_optimizers() override {
-    return make_optimizer(options_.optimizer, parameters());
-  }
+  lit::Optimizers configure_optimizers() override { return make_optimizer(options_, parameters()); }
 
  private:
   const Options& options_;
@@ -190,7 +220,8 @@ Outcome through_trainer(const Options& options, const course::InMemoryLoader& lo
       lit::TensorBoardLoggerOptions{.save_dir = options.folder});
   auto table = std::make_shared<lit::CSVLogger>(
       lit::CSVLoggerOptions{.save_dir = options.folder, .version = board->version()});
-  lit::Trainer trainer({.accelerator = "cpu",
+  const torch::Device device(options.device);
+  lit::Trainer trainer({.accelerator = device.is_cuda() ? "cuda" : "cpu",
                         .logger = {board, table},
                         .callbacks = {std::make_shared<lit::ProgressBar>(output),
                                       lit::callback<lit::ModelCheckpoint>(), watch},
@@ -219,14 +250,19 @@ void run(const Options& options) {
     dataset.images = set.images.unsqueeze(1).to(torch::kFloat32).div_(255);
     dataset.labels = set.labels;
     auto loader = torch::data::make_data_loader<torch::data::samplers::RandomSampler>(
-        dataset.map(torch::data::transforms::Stack<>()), 64);
+        dataset.map(torch::data::transforms::Stack<>()), static_cast<size_t>(options.batch));
     outcome = by_hand(options, samples, [&](int64_t, auto&& step) {
-      for (auto& batch : *loader) step(batch.data, batch.target);
+      for (auto& batch : *loader) {
+        step(batch.data.to(options.device), batch.target.to(options.device));
+      }
     });
   } else {
-    const course::InMemoryLoader loader(
-        set.images.unsqueeze(1), set.labels,
-        {.batch_size = 64, .shuffle = true, .to_float = course::ToFloat{}});
+    const course::InMemoryLoader loader(set.images.unsqueeze(1), set.labels,
+                                        {.batch_size = options.batch,
+                                         .shuffle = true,
+                                         .device = course::choose_device(options.device).device,
+                                         .keep_on_device = options.keep ? 1.0 : 0.0,
+                                         .to_float = course::ToFloat{}});
     if (options.loop == "trainer") {
       outcome = through_trainer(options, loader);
     } else {
@@ -250,10 +286,14 @@ int main(int argc, char** argv) {
   return course::run_program([&] {
     Options options;
     course::Flags flags("bench_runs", "One run, timed: ./course bench runs compares them.");
-    flags.add("model", options.model, "linear, mlp or autoencoder");
+    flags.add("model", options.model, "linear, mlp, autoencoder, cnn or wide");
     flags.add("loop", options.loop, "bare or trainer");
     flags.add("optimizer", options.optimizer, "torch or lit");
     flags.add("loader", options.loader, "memory or torch");
+    flags.add("device", options.device, "cpu or cuda");
+    flags.add("batch", options.batch, "samples in one", course::at_least(1));
+    flags.add("keep", options.keep, "keep the data on the device");
+    flags.add("fused", options.fused, "lit::Adam's kernel: auto, yes or no");
     flags.add("epochs", options.epochs, "times through the training set", course::at_least(1));
     flags.add("threads", options.threads, "0: as the lessons choose", course::at_least(0));
     flags.add("flush", options.flush, "denormal numbers count as 0");

@@ -8,11 +8,11 @@ include(GNUInstallDirs)
 
 set(_libraries data device plot serialize terminal)
 set_target_properties(course_lit PROPERTIES EXPORT_NAME lit OUTPUT_NAME lit)
-foreach(name IN ITEMS base ${_libraries})
+foreach(name IN ITEMS base format ${_libraries})
   set_target_properties(course_${name} PROPERTIES EXPORT_NAME ${name})
 endforeach()
 list(TRANSFORM _libraries PREPEND course_ OUTPUT_VARIABLE _targets)
-install(TARGETS course_lit course_base ${_targets} EXPORT LitTorchTargets
+install(TARGETS course_lit course_base course_format ${_targets} EXPORT LitTorchTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}/LitTorch COMPONENT LitTorch)
 install(EXPORT LitTorchTargets NAMESPACE lit:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/LitTorch COMPONENT LitTorch)
 

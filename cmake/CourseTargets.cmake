@@ -1,21 +1,30 @@
 # The three kinds of target: a folder of common/, a step's programs, a binary of tests.
 
-# What every target has in common: libtorch, the include folder, the precompiled header.
+# What every target has in common: libtorch, the include folder, the precompiled header. A program that links with it
+# looks for functions of the C++ library in the system's first, then in libtorch (CourseBorders.cmake).
 add_library(course_base INTERFACE)
 target_include_directories(course_base INTERFACE
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/common> $<INSTALL_INTERFACE:include/LitTorch>)
 target_compile_features(course_base INTERFACE cxx_std_20)
-target_link_libraries(course_base INTERFACE ${TORCH_LIBRARIES} spdlog::spdlog)
+target_link_libraries(course_base INTERFACE ${TORCH_LIBRARIES})
+target_link_options(course_base INTERFACE ${COURSE_LINK_FIRST})
+
+# {fmt} and spdlog, for our own sources: no header of ours includes them.
+add_library(course_format INTERFACE)
+target_link_libraries(course_format INTERFACE spdlog::spdlog)
+if(COURSE_FMT_FIRST)
+  target_include_directories(course_format SYSTEM BEFORE INTERFACE $<BUILD_INTERFACE:${COURSE_FMT_FIRST}>)
+endif()
 
 add_library(course_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
-target_link_libraries(course_pch PUBLIC course_base)
+target_link_libraries(course_pch PRIVATE course_format PUBLIC course_base)
 target_compile_options(course_pch PRIVATE ${COURSE_WARNINGS})
 target_precompile_headers(course_pch PRIVATE
   <torch/torch.h> <spdlog/fmt/fmt.h> <algorithm> <cstdint> <filesystem> <functional> <iostream> <memory> <sstream> <string> <vector>)
 
 # Warnings are for the project's own sources, not for those of whoever links with a library.
 function(_course_target target)
-  target_link_libraries(${target} PUBLIC course_base)
+  target_link_libraries(${target} PRIVATE course_format PUBLIC course_base)
   target_compile_options(${target} PRIVATE ${COURSE_WARNINGS})
   target_precompile_headers(${target} REUSE_FROM course_pch)
 endfunction()

@@ -31,13 +31,18 @@ else()
   endforeach()
   if(NOT Torch_DIR AND COURSE_TORCH_FROM_PYTHON)
     execute_process(
-      COMMAND ${COURSE_TORCH_FROM_PYTHON} -c "import torch; print(torch.utils.cmake_prefix_path)"
-      OUTPUT_VARIABLE prefix ERROR_VARIABLE error OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE status)
+      COMMAND ${COURSE_TORCH_FROM_PYTHON} -c "import sys, torch; print(torch.utils.cmake_prefix_path, sys.prefix, sep=chr(59))"
+      OUTPUT_VARIABLE prefixes ERROR_VARIABLE error OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE status)
     if(NOT status EQUAL 0)
       message(FATAL_ERROR "COURSE_TORCH_FROM_PYTHON=${COURSE_TORCH_FROM_PYTHON} could not import torch: ${error}\n"
         "Install torch for that interpreter, name another one, or leave the option out.")
     endif()
+    # Wheels have it inside the package; conda may have it beside its other libraries.
+    list(POP_FRONT prefixes prefix)
     _course_torch_below(${prefix} found)
+    if(NOT found AND EXISTS ${prefixes}/conda-meta)
+      _course_torch_below(${prefixes} found)
+    endif()
     if(NOT found)
       message(FATAL_ERROR "The torch of ${COURSE_TORCH_FROM_PYTHON} brings no CMake files "
         "(looked for ${prefix}/Torch/TorchConfig.cmake). A distribution's python3-torch is made so: "
@@ -73,16 +78,42 @@ if(NOT Torch_FOUND)
     "-DCOURSE_TORCH_FROM_PYTHON=python3.")
 endif()
 
-# The header knows the version to the last digit; CMake's file of Debian 12 says 1.13.0 for a 1.13.1.
-find_file(COURSE_TORCH_VERSION_HEADER torch/version.h PATHS ${TORCH_INCLUDE_DIRS} NO_DEFAULT_PATH)
-set(COURSE_TORCH_VERSION ${Torch_VERSION})
-if(COURSE_TORCH_VERSION_HEADER)
-  file(STRINGS ${COURSE_TORCH_VERSION_HEADER} _lines REGEX "define TORCH_VERSION_(MAJOR|MINOR|PATCH) +[0-9]+")
-  string(REGEX MATCHALL "[0-9]+" _numbers "${_lines}")
-  list(JOIN _numbers "." COURSE_TORCH_VERSION)
+# CMake's files of the newest libtorch do not tell the version, so it is read in a header: torch/version.h, or, where that
+# only includes it, torch/headeronly/version.h.
+function(_course_torch_version folders result)
+  foreach(folder IN LISTS folders)
+    foreach(header IN ITEMS torch/version.h torch/headeronly/version.h)
+      if(NOT EXISTS ${folder}/${header})
+        continue()
+      endif()
+      set(numbers "")
+      foreach(part IN ITEMS MAJOR MINOR PATCH)
+        file(STRINGS ${folder}/${header} line REGEX "define TORCH_VERSION_${part} +[0-9]+")
+        if(line MATCHES "([0-9]+)[ \t]*$")
+          list(APPEND numbers ${CMAKE_MATCH_1})
+        endif()
+      endforeach()
+      list(LENGTH numbers count)
+      if(count EQUAL 3)
+        list(JOIN numbers "." version)
+        set(${result} ${version} PARENT_SCOPE)
+        return()
+      endif()
+    endforeach()
+  endforeach()
+endfunction()
+
+set(COURSE_TORCH_VERSION "${Torch_VERSION}")
+_course_torch_version("${TORCH_INCLUDE_DIRS}" COURSE_TORCH_VERSION)
+if(NOT COURSE_TORCH_VERSION)
+  message(FATAL_ERROR "The libtorch in ${Torch_DIR} does not say its version: neither torch/version.h nor "
+    "torch/headeronly/version.h defines TORCH_VERSION_MAJOR, _MINOR and _PATCH below ${TORCH_INCLUDE_DIRS}. "
+    "Unpack or install it again, or name another one with -DCMAKE_PREFIX_PATH=/path/to/libtorch.")
 endif()
+set(COURSE_TORCH_VERSION "${COURSE_TORCH_VERSION}" CACHE INTERNAL "The version of the libtorch that was found")
 if(COURSE_TORCH_VERSION VERSION_LESS 1.13)
-  message(FATAL_ERROR "libtorch 1.13 or newer is needed, found ${COURSE_TORCH_VERSION} in ${Torch_DIR}.")
+  message(FATAL_ERROR "libtorch 1.13 or newer is needed, but the one in ${Torch_DIR} is ${COURSE_TORCH_VERSION}. "
+    "Name another one with -DCMAKE_PREFIX_PATH=/path/to/libtorch.")
 endif()
 if("${TORCH_CXX_FLAGS}" MATCHES "GLIBCXX_USE_CXX11_ABI=0")
   message(FATAL_ERROR "This libtorch was built with the old C++ ABI (${TORCH_CXX_FLAGS}), so nothing else on this "

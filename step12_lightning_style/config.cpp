@@ -47,6 +47,8 @@ const std::vector<Field> kFields{
     {KNOB(data.batch_size), "samples in a batch", course::at_least(1)},
     {KNOB(data.normalize), "pixels of mean 0 and deviation 1; false: from 0 to 1"},
     {KNOB(data.flip), "chance of a training picture to be mirrored", course::between(0, 1)},
+    {KNOB(data.keep_on_device), "share of a GPU's free memory that the data may take",
+     course::between(0, 1)},
     {KNOB(model.name), "mlp or cnn"},
     {KNOB(model.hidden), "width of the hidden layer", course::at_least(1)},
     {KNOB(model.channels), "of the cnn's first convolution", course::at_least(1)},

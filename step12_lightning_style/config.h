@@ -18,6 +18,7 @@ struct Config {
     int64_t batch_size = 64;
     bool normalize = true;
     double flip = 0;
+    double keep_on_device = 0.5;
   } data;
 
   struct Model {

@@ -89,6 +89,8 @@ course::InMemoryLoader FashionMnistDataModule::loader(const course::ImageSet& se
           {.batch_size = config_.batch_size,
            .shuffle = shuffle,
            .seed = seeds_.shuffle,
+           .device = device(),
+           .keep_on_device = config_.keep_on_device,
            .to_float = to_float}};
 }
 

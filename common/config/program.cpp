@@ -2,10 +2,13 @@
 #include "config/program.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <new>
+#include <regex>
 #include <string>
 
 #include "compat/torch.h"
@@ -13,6 +16,7 @@
 #include "device/threads.h"
 #include "error.h"
 #include "printable.h"
+#include "terminal/format.h"
 #include "terminal/interrupt.h"
 
 namespace course {
@@ -31,6 +35,28 @@ int fail(int code, const std::string& message) {
   return code;
 }
 
+// What libtorch says when a device, or the machine, has no memory left, without its advice; "" of
+// other errors.
+std::string out_of_memory(const std::string& said) {
+  const auto found = [&said](const char* pattern) {
+    std::smatch match;
+    return std::regex_search(said, match, std::regex(pattern)) ? match[1].str() : std::string();
+  };
+  if (const std::string bytes = found("DefaultCPUAllocator:.* tried to allocate ([0-9]+) bytes");
+      !bytes.empty()) {
+    return "the machine has no memory left for " +
+           format_bytes(static_cast<int64_t>(std::strtod(bytes.c_str(), nullptr))) + " more";
+  }
+  const std::string wanted = found("out of memory. Tried to allocate ([0-9.]+ [A-Za-z]+)");
+  if (wanted.empty()) return "";
+  const std::string gpu = found("GPU ([0-9]+)");
+  const std::string free = found("([0-9.]+ [KMGT]?i?B) (?:is )?free");
+  std::string all = found("total capacity of ([0-9.]+ [A-Za-z]+)");
+  if (all.empty()) all = found("([0-9.]+ [A-Za-z]+) total capacity");  // up to 2.0
+  return (gpu.empty() ? "the device" : "cuda:" + gpu) + " has no memory left for " + wanted +
+         " more" + (free.empty() || all.empty() ? "" : ": " + free + " of " + all + " are free");
+}
+
 void finish_output() {
   std::cout.flush();
   if (std::cout.fail() || std::fflush(stdout) != 0) {
@@ -41,6 +67,7 @@ void finish_output() {
 }  // namespace
 
 int run_program(const std::function<void()>& body, const std::string& batch_size) {
+  const std::string remedy = batch_size.empty() ? "" : "; a smaller " + batch_size + " needs less";
   try {
     set_up_threads();
     body();
@@ -56,10 +83,10 @@ int run_program(const std::function<void()>& body, const std::string& batch_size
   } catch (const UsageError& error) {
     return fail(2, error.what());
   } catch (const c10::Error& error) {
-    return fail(1, error.what_without_backtrace());
+    const std::string no_memory = out_of_memory(error.what_without_backtrace());
+    return fail(1, no_memory.empty() ? error.what_without_backtrace() : no_memory + remedy);
   } catch (const std::bad_alloc&) {
-    return fail(1, "the machine has no memory left" +
-                       (batch_size.empty() ? "" : "; a smaller " + batch_size + " needs less"));
+    return fail(1, "the machine has no memory left" + remedy);
   } catch (const std::exception& error) {
     return fail(1, error.what());
   }

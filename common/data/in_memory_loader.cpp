@@ -2,7 +2,7 @@
 //
 // There is no prefetching thread, because it would not pay: gathering a shuffled batch takes a
 // small part of one training step (./course bench). A thread pays where samples have to be decoded
-// or transformed.
+// or transformed. To a GPU the copy of the next batch runs beside the step.
 #include "data/in_memory_loader.h"
 
 #include <torch/torch.h>
@@ -15,6 +15,9 @@
 
 #include "data/gather.h"
 #include "data/permutation.h"
+#include "device/copy_stream.h"
+#include "device/cuda_driver.h"
+#include "device/device.h"
 #include "error.h"
 
 namespace course {
@@ -53,6 +56,9 @@ void check_options(const InMemoryLoaderOptions& options, int64_t samples) {
   } else if (options.device && options.device->is_cuda() && !torch::cuda::is_available()) {
     text << "device is " << *options.device << ", but there is no CUDA device that this libtorch "
          << "can use; leave device out, or name cpu";
+  } else if (!(options.keep_on_device >= 0 && options.keep_on_device <= 1)) {
+    text << "keep_on_device is " << options.keep_on_device
+         << ", but is a share of a GPU's free memory, from 0 to 1";
   } else if (options.to_float && !(options.to_float->divisor != 0 && options.to_float->std != 0)) {
     text << "to_float has a divisor of " << options.to_float->divisor << " and a std of "
          << options.to_float->std << ", but neither can be 0";
@@ -65,6 +71,12 @@ void check_options(const InMemoryLoaderOptions& options, int64_t samples) {
 // Can rows be picked by plain copies?
 bool is_plain(const torch::Tensor& tensor) {
   return tensor.is_cpu() && tensor.layout() == torch::kStrided && tensor.is_contiguous();
+}
+
+bool fits(int64_t bytes, torch::Device device, double share) {
+  if (share == 0 || !device.is_cuda()) return false;
+  const auto free = free_gpu_memory(with_index(device).index());
+  return free && static_cast<double>(bytes) <= share * static_cast<double>(*free);
 }
 
 torch::Tensor as_float(const torch::Tensor& bytes, const ToFloat& how) {
@@ -86,6 +98,11 @@ InMemoryLoader::InMemoryLoader(torch::Tensor data, torch::Tensor target,
          << "; leave it out";
     throw UsageError(text.str());
   }
+  const auto bytes = static_cast<int64_t>(data_.nbytes() + target_.nbytes());
+  if (options_.device && data_.is_cpu() && fits(bytes, *options_.device, options_.keep_on_device)) {
+    data_ = data_.to(*options_.device);
+    target_ = target_.to(*options_.device);
+  }
 }
 
 int64_t InMemoryLoader::batches() const {
@@ -104,10 +121,24 @@ InMemoryLoader::Epoch InMemoryLoader::epoch(int64_t epoch, int64_t first_batch) 
   return Epoch(*this, epoch, first_batch);
 }
 
+// The batch that comes next, copied on a stream of its own.
+struct InMemoryLoader::Epoch::Ahead {
+  CopyStream copies;
+  Batch batch;
+  int64_t number = -1;  // which one it is
+};
+
 InMemoryLoader::Epoch::Epoch(const InMemoryLoader& loader, int64_t epoch, int64_t first_batch)
     : loader_(loader), position_(first_batch) {
+  const torch::Device there = loader.device(), wanted = loader.options_.device.value_or(there);
+  if (there.is_cpu() && wanted.is_cuda()) {
+    ahead_ = std::make_shared<Ahead>(Ahead{CopyStream(wanted), {}, -1});
+  }
   if (!loader.options_.shuffle) return;
-  order_ = permutation(loader.options_.seed, epoch, loader.samples()).to(loader.data_.device());
+  order_ = permutation(loader.options_.seed, epoch, loader.samples());
+  // From pinned memory the copy runs beside the program.
+  if (there.is_cuda()) order_ = order_.pin_memory();
+  order_ = order_.to(there, /*non_blocking=*/there.is_cuda());
 }
 
 InMemoryLoader::Epoch::Iterator InMemoryLoader::Epoch::begin() {
@@ -137,37 +168,39 @@ torch::Tensor InMemoryLoader::Epoch::rows(const torch::Tensor& all, int64_t star
   const auto& to_float = is_data ? options.to_float : std::nullopt;
   std::vector<int64_t> sizes = all.sizes().vec();
   sizes[0] = size;
-  const bool by_copies = order_.defined() && is_plain(all) && device.is_cpu();
+  const bool pinned = ahead_ != nullptr;
+  const bool by_copies = order_.defined() && is_plain(all) && (device.is_cpu() || pinned);
+  torch::Tensor some;
   if (by_copies) {
+    const bool here = to_float && device.is_cpu();  // else the GPU makes numbers of the bytes
     const int64_t* order = order_.data_ptr<int64_t>() + start;
     const int64_t length = all.numel() / all.size(0);
-    torch::Tensor some = buffer(sizes, to_float ? torch::kFloat32 : all.scalar_type());
-    if (to_float) {
+    some = pinned ? torch::empty(sizes, all.options().pinned_memory(true))
+                  : buffer(sizes, here ? torch::kFloat32 : all.scalar_type());
+    if (here) {
       gather_bytes_as_float(all.data_ptr<uint8_t>(), order, size, length,
                             static_cast<float>(to_float->divisor),
                             static_cast<float>(to_float->mean), static_cast<float>(to_float->std),
                             some.data_ptr<float>());
-    } else {
-      gather_rows(all.data_ptr(), order, size, static_cast<size_t>(length) * all.element_size(),
-                  some.data_ptr());
+      return some;
     }
-    return some;
-  }
-  // Only from pinned memory does a copy to a GPU run beside the program; libtorch keeps the memory
-  // until the copy is done.
-  const bool pinned = all.is_cpu() && device.is_cuda();
-  torch::Tensor some;
-  if (!order_.defined()) {
-    some = all.narrow(0, start, size);
-    if (pinned) some = some.pin_memory();
-  } else if (pinned) {
-    some = torch::empty(sizes, all.options().pinned_memory(true));
-    torch::index_select_out(some, all, 0, order_.narrow(0, start, size));
+    gather_rows(all.data_ptr(), order, size, static_cast<size_t>(length) * all.element_size(),
+                some.data_ptr());
+    if (!pinned) return some;
   } else {
-    some = all.index_select(0, order_.narrow(0, start, size));
+    some = order_.defined() ? all.index_select(0, order_.narrow(0, start, size))
+                            : all.narrow(0, start, size);
+    if (pinned) some = some.pin_memory();
   }
-  some = some.to(device, /*non_blocking=*/device.is_cuda());
+  some = some.to(device, /*non_blocking=*/pinned);
   return to_float ? as_float(some, *to_float) : some;
+}
+
+Batch InMemoryLoader::Epoch::make(int64_t number) {
+  const int64_t start = number * loader_.options_.batch_size;
+  const int64_t size = std::min(loader_.options_.batch_size, loader_.samples() - start);
+  return {.data = rows(loader_.data_, start, size, /*is_data=*/true),
+          .target = rows(loader_.target_, start, size, /*is_data=*/false)};
 }
 
 void InMemoryLoader::Epoch::advance() {
@@ -176,10 +209,18 @@ void InMemoryLoader::Epoch::advance() {
     done_ = true;
     return;
   }
-  const int64_t start = position_ * loader_.options_.batch_size;
-  const int64_t size = std::min(loader_.options_.batch_size, loader_.samples() - start);
-  batch_ = {.data = rows(loader_.data_, start, size, /*is_data=*/true),
-            .target = rows(loader_.target_, start, size, /*is_data=*/false)};
+  if (ahead_ == nullptr) {
+    batch_ = make(position_);
+  } else {
+    const auto fetch = [this](int64_t number) {
+      ahead_->copies.start([&] { ahead_->batch = make(number); });
+      ahead_->number = number;
+    };
+    if (ahead_->number != position_) fetch(position_);
+    ahead_->copies.join({ahead_->batch.data, ahead_->batch.target});
+    batch_ = std::exchange(ahead_->batch, {});
+    if (position_ + 1 < loader_.batches()) fetch(position_ + 1);
+  }
   ++position_;
   // The order is as large as the data set has samples.
   if (position_ == loader_.batches()) order_ = torch::Tensor();

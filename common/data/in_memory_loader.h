@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -33,10 +34,14 @@ struct InMemoryLoaderOptions {
   uint64_t seed = 0;
   /// Leave out a last batch that is not full.
   bool drop_last = false;
-  /// Where batches are wanted; by default where the data are.
+  /// Where batches are wanted; by default where the data are. Batches of data on the CPU come to a
+  /// GPU by pinned memory and a stream for copies, one ahead of the loop.
   std::optional<torch::Device> device = std::nullopt;
-  /// Data that are uint8 come out as float32, made of the batch alone: a quarter of the memory, and
-  /// of what has to be fetched from it.
+  /// Keep all of the data on the GPU `device` if they take at most this share of its free memory,
+  /// from 0 (never) to 1. Then nothing is copied while it trains, but the order of an epoch.
+  double keep_on_device = 0;
+  /// Data that are uint8 come out as float32, made of the batch alone, where it is wanted: a
+  /// quarter of the memory, and of what has to be fetched from it.
   std::optional<ToFloat> to_float = std::nullopt;
 };
 
@@ -64,6 +69,8 @@ class InMemoryLoader {
   /// Batches of an epoch: samples() / batch_size, rounded up, or down with drop_last.
   int64_t batches() const;
   const InMemoryLoaderOptions& options() const { return options_; }
+  /// Where the data are, which keep_on_device may have moved.
+  torch::Device device() const { return data_.device(); }
   /// The same data, in the order in which they are.
   InMemoryLoader unshuffled() const {
     InMemoryLoader other = *this;
@@ -121,6 +128,7 @@ class InMemoryLoader::Epoch {
   friend class InMemoryLoader;
   Epoch(const InMemoryLoader& loader, int64_t epoch, int64_t first_batch);
   void advance();
+  Batch make(int64_t number);
   torch::Tensor rows(const torch::Tensor& all, int64_t start, int64_t size, bool is_data);
   torch::Tensor buffer(std::vector<int64_t> sizes, torch::ScalarType dtype);
 
@@ -130,6 +138,8 @@ class InMemoryLoader::Epoch {
   bool done_ = false;
   Batch batch_;
   std::vector<torch::Tensor> buffers_;  // of batches, to be used again
+  struct Ahead;                         // the batch that is on its way to a GPU
+  std::shared_ptr<Ahead> ahead_;
 };
 
 }  // namespace course

@@ -2,6 +2,7 @@
 #include "device/device.h"
 
 #include <ATen/Context.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/cuda.h>
 
 #include <charconv>
@@ -105,6 +106,12 @@ DeviceChoice choose_device(const std::string& request, const Accelerators& prese
     return {torch::Device(torch::kMPS), "asked for"};
   }
   refuse_name(request, option);
+}
+
+torch::Device with_index(torch::Device device) {
+  if (device.is_cpu()) return torch::kCPU;
+  if (device.has_index() || !c10::impl::hasDeviceGuardImpl(device.type())) return device;
+  return c10::impl::VirtualGuardImpl(device.type()).getDevice();
 }
 
 std::string describe(const DeviceChoice& choice) {

@@ -37,6 +37,10 @@ DeviceChoice choose_device(const std::string& request, const std::string& option
 DeviceChoice choose_device(const std::string& request, const Accelerators& present,
                            const std::string& option = "--device");
 
+/// The device as a tensor on it names it: "cuda" is the current one, such as cuda:0, and "cpu:0" is
+/// cpu. Compare devices by what this makes of both.
+torch::Device with_index(torch::Device device);
+
 /// One line to print: "device: cpu (auto: this libtorch was built without CUDA)".
 std::string describe(const DeviceChoice& choice);
 

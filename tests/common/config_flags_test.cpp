@@ -2,6 +2,7 @@
 #include "config/flags.h"
 
 #include <gtest/gtest.h>
+#include <torch/torch.h>
 
 #include <string>
 #include <vector>
@@ -127,6 +128,37 @@ TEST(RunProgram, ExitCodesAndOneLine) {
   EXPECT_EQ(code_and_line([] { TORCH_CHECK(false, "shape"); }), "1 error: shape\n");
   EXPECT_EQ(code_and_line([] { throw std::bad_alloc(); }),
             "1 error: the machine has no memory left; a smaller --batch-size needs less\n");
+}
+
+TEST(RunProgram, OutOfMemoryIsOneSentenceWithItsSizes) {
+  const auto line = [](const std::function<void()>& body) {
+    ::testing::internal::CaptureStderr();
+    run_program(body);
+    return ::testing::internal::GetCapturedStderr();
+  };
+  // As libtorch 2.6 says it, and as 1.13 does.
+  EXPECT_EQ(
+      line([] {
+        TORCH_CHECK_WITH(OutOfMemoryError, false,
+                         "CUDA out of memory. Tried to allocate 931.32 GiB. GPU 1 has a total "
+                         "capacity of 79.11 GiB of which 78.22 GiB is free. Including "
+                         "non-PyTorch memory, this process has 526.00 MiB memory in use.");
+      }),
+      "error: cuda:1 has no memory left for 931.32 GiB more: 78.22 GiB of 79.11 GiB are free; "
+      "a smaller --batch-size needs less\n");
+  EXPECT_EQ(
+      line([] {
+        TORCH_CHECK_WITH(OutOfMemoryError, false,
+                         "CUDA out of memory. Tried to allocate 20.00 GiB (GPU 0; 10.76 GiB "
+                         "total capacity; 4.52 GiB already allocated; 5.46 GiB free; 4.55 GiB "
+                         "reserved in total by PyTorch)");
+      }),
+      "error: cuda:0 has no memory left for 20.00 GiB more: 5.46 GiB of 10.76 GiB are free; a "
+      "smaller --batch-size needs less\n");
+  // More than any machine has, so this is what libtorch itself says.
+  EXPECT_EQ(line([] { (void)torch::empty({int64_t{1} << 47}, torch::kUInt8); }),
+            "error: the machine has no memory left for 128.0 TiB more; a smaller --batch-size "
+            "needs less\n");
 }
 
 TEST(RunProgram, NamesTheOptionOfTheProgram) {

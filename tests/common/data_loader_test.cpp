@@ -222,6 +222,8 @@ TEST(DataLoaderInMemory, RefusesBadOptions) {
   EXPECT_EQ(fault({.batch_size = 11, .drop_last = true}),
             "batch_size is 11 with drop_last, which leaves no batch of 10 samples; it must be at "
             "most 10");
+  EXPECT_EQ(fault({.keep_on_device = 1.5}),
+            "keep_on_device is 1.5, but is a share of a GPU's free memory, from 0 to 1");
   if (!torch::cuda::is_available()) {
     EXPECT_EQ(fault({.device = torch::Device("cuda:1")}),
               "device is cuda:1, but there is no CUDA device that this libtorch can use; leave "

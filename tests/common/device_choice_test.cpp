@@ -6,9 +6,13 @@
 
 #include "device/device.h"
 #include "error.h"
+#include "fake_device.h"
 
 namespace course {
 namespace {
+
+using testing::FakeDevice;
+C10_REGISTER_GUARD_IMPL(XLA, FakeDevice)
 
 const Accelerators kCpuBuild{};
 const Accelerators kDropped{.cuda_built = true};
@@ -106,6 +110,16 @@ TEST(ChooseDevice, RefusesIndicesThatAreNoneBeforeLookingForDevices) {
                               "cuda:99999999999999999999", "cuda0", "mps:0"}) {
     EXPECT_EQ(refusal(request, kCpuBuild).rfind("usage: ", 0), 0U) << refusal(request, kCpuBuild);
   }
+}
+
+TEST(WithIndex, NamesADeviceAsItsTensorsDo) {
+  FakeDevice::current = 1;
+  EXPECT_EQ(with_index(torch::kXLA), torch::Device(torch::kXLA, 1)) << "the current one";
+  EXPECT_EQ(with_index(torch::Device(torch::kXLA, 0)), torch::Device(torch::kXLA, 0));
+  FakeDevice::current = 0;
+  EXPECT_EQ(with_index(torch::kXLA), torch::Device(torch::kXLA, 0));
+  EXPECT_EQ(with_index(torch::Device("cpu:0")), torch::ones({1}, torch::Device("cpu:0")).device());
+  EXPECT_EQ(with_index(torch::kMeta), torch::ones({1}, torch::kMeta).device());
 }
 
 TEST(ChooseDevice, FindsWhatThisMachineHas) {

@@ -203,15 +203,11 @@ class Canonical(unittest.TestCase):
         self.assertEqual(self.tidied("no end of line"), "no end of line\n")
         self.assertEqual(self.tidied(""), "")
 
-    def examined(self, version: str = "1 13", origin: str = "the distribution", flags: str = "fpu avx avx2",
+    def examined(self, version: str = "1.13.1", origin: str = "the distribution", flags: str = "fpu avx avx2",
                  machine: str = "x86_64", blas: str = "/usr/lib/openblas-openmp/libblas.so.3") -> canonical.Machine:
         with tempfile.TemporaryDirectory() as folder:
-            header = Path(folder) / "version.h"
-            if version:
-                major, minor = version.split()
-                header.write_text(f"#define TORCH_VERSION_MAJOR {major}\n#define TORCH_VERSION_MINOR {minor}\n", encoding="utf-8")
             (Path(folder) / "CMakeCache.txt").write_text(
-                f"COURSE_TORCH_VERSION_HEADER:FILEPATH={header}\nCOURSE_TORCH_ORIGIN_CACHED:INTERNAL={origin}\n", encoding="utf-8")
+                f"COURSE_TORCH_VERSION:INTERNAL={version}\nCOURSE_TORCH_ORIGIN_CACHED:INTERNAL={origin}\n", encoding="utf-8")
             with (unittest.mock.patch("platform.machine", return_value=machine),
                   unittest.mock.patch("os.path.realpath", return_value=blas),
                   unittest.mock.patch.object(canonical, "_processor_flags", return_value=set(flags.split()))):
@@ -219,7 +215,7 @@ class Canonical(unittest.TestCase):
 
     def test_machine(self):
         self.assertEqual(self.examined(), canonical.Machine(True))
-        for reason, machine in (("libtorch 2.6 instead of 1.13", self.examined(version="2 6")),
+        for reason, machine in (("libtorch 2.6 instead of 1.13", self.examined(version="2.6.0")),
                                 ("no libtorch version is known", self.examined(version="")),
                                 ("a libtorch from CMAKE_PREFIX_PATH", self.examined(origin="CMAKE_PREFIX_PATH")),
                                 ("a processor without AVX2", self.examined(flags="fpu avx")),

@@ -2,6 +2,8 @@
 #include <cmath>
 #include <functional>
 
+#include "compat/fused_optimizers.h"
+#include "compat/torch.h"
 #include "lit/optim/optimizers.h"
 #include "serialize/optimizer_state.h"
 #include "testing.h"
@@ -45,9 +47,11 @@ double distance(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
 }
 
 template <typename Ours, typename Theirs, typename Options>
-void expect_same(const Options& options, torch::TensorOptions tensors = torch::kFloat32) {
+void expect_same(const Options& options, torch::TensorOptions tensors = torch::kFloat32,
+                 std::optional<bool> fused = std::nullopt) {
   std::vector<Tensor> a = parameters(tensors), b = parameters(tensors);
   Ours ours(a, options);
+  ours.fused(fused);
   Theirs theirs(b, options);
   const std::vector<Tensor> start = parameters(tensors);
   for (int64_t step = 0; step < 40; ++step) {
@@ -84,6 +88,36 @@ TEST(Optimizers, SgdIsTorchs) {
   expect_same<SGD, torch::optim::SGD>(SGDOptions(1e-3).momentum(0.9).weight_decay(0.1));
   expect_same<SGD, torch::optim::SGD>(SGDOptions(1e-3).momentum(0.9).dampening(0.5));
   expect_same<SGD, torch::optim::SGD>(SGDOptions(1e-3).momentum(0.9).nesterov(true));
+}
+
+TEST(Optimizers, FusedOnesAreTorchs) {
+  if (!course::compat::has_fused_adam(torch::kCPU))
+    GTEST_SKIP() << "this libtorch has none for the CPU";
+  for (const auto dtype : {torch::kFloat32, torch::kFloat64}) {
+    expect_same<Adam, torch::optim::Adam>(AdamOptions(1e-2).weight_decay(0.1), dtype, true);
+    expect_same<Adam, torch::optim::Adam>(AdamOptions(1e-2).amsgrad(true), dtype, true);
+    expect_same<AdamW, torch::optim::AdamW>(AdamWOptions(1e-2).weight_decay(0.3), dtype, true);
+    expect_same<SGD, torch::optim::SGD>(SGDOptions(1e-2), dtype, true);
+    expect_same<SGD, torch::optim::SGD>(SGDOptions(1e-3).momentum(0.9).weight_decay(0.1), dtype,
+                                        true);
+    expect_same<SGD, torch::optim::SGD>(SGDOptions(1e-3).momentum(0.9).nesterov(true), dtype, true);
+  }
+}
+
+TEST(Optimizers, FusedWhereThereIsNoneIsRefused) {
+  if (course::compat::has_fused_adam(torch::kCPU)) GTEST_SKIP() << "this libtorch has one";
+  std::vector<Tensor> params = parameters();
+  set_gradients(params, 0);
+  Adam adam(params, AdamOptions(1e-2));
+  adam.fused(true);
+  EXPECT_EQ(error_of([&] { adam.step(); }),
+            "Adam.fused(true) needs libtorch 2.4 or newer for parameters on the CPU; this is " +
+                course::compat::torch_version() + " with parameters on cpu");
+  SGD sgd(params, SGDOptions(1e-2));
+  sgd.fused(true);
+  EXPECT_THAT(error_of([&] { sgd.step(); }), HasSubstr("SGD.fused(true) needs libtorch 2.4"));
+  const std::vector<Tensor> start = parameters();
+  EXPECT_EQ(distance(params, start), 0) << "and nothing was stepped";
 }
 
 // Every parameter with every gradient, of infinities, NaN, both zeros, and numbers whose square is

@@ -1,23 +1,67 @@
 // Prints what only a program that runs with libtorch can know, for people or, as JSON, for ./course
 // doctor.
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <dlfcn.h>
 #include <spdlog/fmt/fmt.h>
+#include <spdlog/fmt/ranges.h>
 #include <torch/torch.h>
 
 #include <cstdlib>
+#include <regex>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "compat/torch.h"
 #include "config/flags.h"
 #include "config/program.h"
 #include "device/blas.h"
+#include "device/cuda_driver.h"
 #include "device/device.h"
 #include "device/threads.h"
 #include "terminal/format.h"
 
 namespace {
 
+// 13000 is 13.0, and 12080 is 12.8.
+std::string cuda_version(int64_t number) {
+  return number == 0 ? "" : fmt::format("{}.{}", number / 1000, number % 1000 / 10);
+}
+
+// What of NVIDIA's libraries this libtorch was built with and has loaded; empty without.
+struct CudaParts {
+  std::string cuda, cudnn, nccl;
+  std::set<std::string>
+      architectures;  // "sm_90", of which it has code; "compute_90": any newer one
+
+  CudaParts() {
+    if (!at::Context::hasCUDART()) return;
+    const auto& hooks = at::detail::getCUDAHooks();
+    cuda = cuda_version(hooks.versionCUDART());
+    if (at::Context::hasCuDNN()) {
+      // 90100 is 9.1.0 since version 9, and 8902 is 8.9.2.
+      const int64_t number = hooks.versionCuDNN(), step = number < 90000 ? 1000 : 10000;
+      cudnn = fmt::format("{}.{}.{}", number / step, number % step / 100, number % 100);
+    }
+    int number = 0;
+    using GetVersion = int (*)(int*);
+    const auto nccl_version = reinterpret_cast<GetVersion>(dlsym(RTLD_DEFAULT, "ncclGetVersion"));
+    if (nccl_version != nullptr && nccl_version(&number) == 0) {
+      nccl = fmt::format("{}.{}.{}", number / 10000, number % 10000 / 100, number % 100);
+    }
+    const std::string config = hooks.showConfig();
+    const std::regex code("code=([a-z]+_[0-9]+)");
+    for (std::sregex_iterator found(config.begin(), config.end(), code), end; found != end;
+         ++found) {
+      architectures.insert((*found)[1]);
+    }
+  }
+};
+
 struct Facts {
   course::Accelerators accelerators = course::find_accelerators();
+  course::CudaDriver driver = course::find_cuda_driver();
+  CudaParts cuda;
   course::Processors processors = course::find_processors();
   course::ThreadChoice threads = course::set_up_threads();
   course::BlasFacts blas = course::find_blas();
@@ -39,12 +83,17 @@ std::string quoted(const std::string& text) {
   return result + "\"";
 }
 
-std::string cuda_devices(int64_t count) {
-  std::string devices;
-  for (int64_t i = 0; i < count; ++i) {
-    devices += (i > 0 ? ", " : "") + quoted("cuda:" + std::to_string(i));
+std::string list(const std::vector<std::string>& values) {
+  return fmt::format("[{}]", fmt::join(values, ", "));
+}
+
+std::string gpus(const course::CudaDriver& driver) {
+  std::vector<std::string> all;
+  for (const course::Gpu& gpu : driver.gpus) {
+    all.push_back(fmt::format("{{\"name\": {}, \"bytes\": {}, \"capability\": [{}, {}]}}",
+                              quoted(gpu.name), gpu.bytes, gpu.major, gpu.minor));
   }
-  return "[" + devices + "]";
+  return list(all);
 }
 
 #if defined(_GLIBCXX_USE_CXX11_ABI) && _GLIBCXX_USE_CXX11_ABI == 0
@@ -57,10 +106,16 @@ void print_json(const Facts& facts) {
   const std::string why_not = course::why_no_cuda(facts.accelerators);
   fmt::print("{{\"torch\": {{\"version\": {}, \"library\": {}, \"cxx11_abi\": {},\n",
              quoted(course::compat::torch_version()), quoted(course::torch_library()), kNewAbi);
-  fmt::print("  \"cuda_built\": {}, \"cuda_available\": {}, \"cuda_devices\": {},\n",
-             facts.accelerators.cuda_built, why_not.empty(),
-             cuda_devices(facts.accelerators.cuda_devices));
-  fmt::print("  \"cuda_why_not\": {}}},\n", quoted(why_not));
+  fmt::print("  \"cuda_built\": {}, \"cuda_available\": {}, \"cuda_why_not\": {},\n",
+             facts.accelerators.cuda_built, why_not.empty(), quoted(why_not));
+  std::vector<std::string> architectures;
+  for (const std::string& one : facts.cuda.architectures) architectures.push_back(quoted(one));
+  fmt::print("  \"cuda\": {}, \"cudnn\": {}, \"nccl\": {}, \"architectures\": {}}},\n",
+             quoted(facts.cuda.cuda), quoted(facts.cuda.cudnn), quoted(facts.cuda.nccl),
+             list(architectures));
+  fmt::print(" \"driver\": {{\"trouble\": {}, \"version\": {}, \"gpus\": {}}},\n",
+             quoted(facts.driver.trouble), quoted(cuda_version(facts.driver.version)),
+             gpus(facts.driver));
   fmt::print(" \"blas\": {{\"name\": {}, \"library\": {}, \"threading\": {},\n",
              quoted(facts.blas.name), quoted(facts.blas.library), quoted(facts.blas.threading));
   fmt::print("  \"optimised\": {}, \"milliseconds\": {:.3f}, \"gflops\": {:.1f}}},\n",
@@ -74,6 +129,10 @@ void print_json(const Facts& facts) {
 void print_text(const Facts& facts) {
   fmt::print("libtorch: {}, {}\n", course::compat::torch_version(), course::torch_library());
   fmt::print("{}\n", course::describe(course::choose_device("auto", facts.accelerators)));
+  for (const course::Gpu& gpu : facts.driver.gpus) {
+    fmt::print("GPU: {}, {:.1f} GiB, compute capability {}.{}\n", gpu.name,
+               static_cast<double>(gpu.bytes) / (1 << 30), gpu.major, gpu.minor);
+  }
   fmt::print("threads: {} ({}), waiting: {}\n", facts.threads.threads, facts.threads.reason,
              wait_policy());
   fmt::print("BLAS: {} ({}{}), {}\n", facts.blas.name, facts.blas.threading,

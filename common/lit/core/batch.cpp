@@ -3,6 +3,8 @@
 
 #include <c10/util/StringUtil.h>
 
+#include "device/device.h"
+
 namespace lit {
 
 std::string Batch::describe() const {
@@ -57,6 +59,7 @@ bool Batch::even() const {
 }
 
 Batch Batch::to(torch::Device device, bool non_blocking) const {
+  device = course::with_index(device);
   Batch moved = *this;
   for (Item& item : moved.items_) {
     if (item.tensor.defined() && item.tensor.device() != device) {

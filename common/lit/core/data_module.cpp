@@ -2,6 +2,7 @@
 #include "lit/core/data_module.h"
 
 #include "lit/error.h"
+#include "lit/trainer/trainer.h"
 
 namespace lit {
 
@@ -33,6 +34,10 @@ Trainer& LightningDataModule::trainer() const {
     throw Error("the data module was asked for its Trainer, but none uses it");
   }
   return *trainer_;
+}
+
+torch::Device LightningDataModule::device() const {
+  return trainer_ == nullptr ? torch::Device(torch::kCPU) : trainer_->strategy().root_device();
 }
 
 }  // namespace lit

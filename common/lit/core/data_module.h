@@ -58,6 +58,9 @@ class LightningDataModule {
 
   /// The Trainer that uses it. @throws Error outside of a run
   Trainer& trainer() const;
+  /// Where the model of the run computes, for loaders that bring their batches there themselves
+  /// (course::InMemoryLoader); the CPU outside of a run.
+  torch::Device device() const;
 
  private:
   friend class Trainer;

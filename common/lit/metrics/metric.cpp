@@ -10,6 +10,7 @@
 #include <atomic>
 #include <typeinfo>
 
+#include "device/device.h"
 #include "lit/core/messages.h"
 #include "lit/core/names.h"
 #include "lit/error.h"
@@ -31,12 +32,6 @@ torch::Tensor moved(const torch::Tensor& tensor, torch::Device device) {
   if (!tensor.defined()) return tensor;
   const bool narrow = device.is_mps() && tensor.scalar_type() == torch::kFloat64;
   return tensor.to(device, narrow ? torch::kFloat32 : tensor.scalar_type());
-}
-
-// "cuda" is one of its devices by a number, too.
-torch::Device numbered(torch::Device device) {
-  if (device.has_index() || device.is_cpu()) return device;
-  return torch::empty({0}, torch::device(device)).device();
 }
 
 torch::Tensor reduced(StateReduce reduce, const torch::Tensor& a, int64_t weight_a,
@@ -532,7 +527,7 @@ void Metric::to(torch::Dtype dtype, bool non_blocking) {
 void Metric::to(torch::Device device, bool non_blocking) {
   torch::nn::Module::to(device, non_blocking);
   const Plain plain;
-  device_ = numbered(device);
+  device_ = course::with_index(device);
   if (counted_.use_count() > 1) counted_ = copy_of(*counted_);
   move(*counted_, device_);
   computed_ = moved(computed_, device_);

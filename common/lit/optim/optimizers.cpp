@@ -6,9 +6,12 @@
 #include <cmath>
 #include <map>
 #include <memory>
+#include <string>
+#include <tuple>
 #include <type_traits>
 #include <vector>
 
+#include "compat/fused_optimizers.h"
 #include "compat/torch.h"
 #include "device/parallel.h"
 #include "lit/error.h"
@@ -22,6 +25,9 @@ using torch::Tensor;
 using Tensors = std::vector<Tensor>;
 
 constexpr int64_t kGrain = 1 << 15;  // elements for which a second thread is worth waking
+// Elements from which a fused kernel pays: the foreach functions pass over memory some twenty times
+// instead of seven, which below this takes less time than to launch them.
+constexpr int64_t kFused = 4'000'000;
 
 bool is_plain(const Tensor& tensor) {
   return tensor.is_cpu() && tensor.scalar_type() == torch::kFloat32 &&
@@ -56,6 +62,40 @@ Tensor moment_of(const Tensor& tensor) {
   return torch::zeros_like(tensor, torch::MemoryFormat::Preserve);
 }
 
+// What can be updated by one call: parameters at the same step, of one device and dtype, and
+// whether a fused kernel can read them.
+using Kind = std::tuple<int64_t, c10::DeviceType, c10::DeviceIndex, torch::ScalarType, bool>;
+
+Kind kind_of(int64_t step, const Tensor& parameter, std::initializer_list<Tensor> beside) {
+  bool same = parameter.layout() == torch::kStrided && parameter.is_floating_point() &&
+              parameter.is_non_overlapping_and_dense();
+  for (const Tensor& tensor : beside) {
+    same = same && (!tensor.defined() || (tensor.layout() == torch::kStrided &&
+                                          tensor.strides() == parameter.strides() &&
+                                          tensor.scalar_type() == parameter.scalar_type()));
+  }
+  const torch::Device device = parameter.device();
+  return {step, device.type(), device.index(), parameter.scalar_type(), same};
+}
+
+// Are these parameters for a fused kernel?
+bool takes_fused(std::optional<bool> wanted, const Kind& kind, const Tensors& params, bool has_one,
+                 const course::compat::FusedSince& since, const char* optimizer) {
+  if (!std::get<bool>(kind) || wanted == false) return false;
+  const torch::Device device = params.front().device();
+  if (wanted == true && !has_one) {
+    throw Error(std::string(optimizer) + ".fused(true) needs libtorch " +
+                (device.is_cpu() ? since.cpu : since.cuda) + " or newer for parameters on " +
+                (device.is_cpu() ? "the CPU" : "CUDA, and has none for other accelerators") +
+                "; this is " + course::compat::torch_version() + " with parameters on " +
+                device.str());
+  }
+  if (wanted.has_value() || !has_one || !device.is_cuda()) return wanted == true;
+  int64_t elements = 0;
+  for (const Tensor& parameter : params) elements += parameter.numel();
+  return elements >= kFused;
+}
+
 // --- Adam and AdamW ---------------------------------------------------------------------------
 
 // Parameters at the same step that no kernel of ours can update.
@@ -70,6 +110,15 @@ struct AdamNumbers {
   double correction1(int64_t step) const { return 1 - std::pow(beta1, static_cast<double>(step)); }
   double correction2(int64_t step) const { return 1 - std::pow(beta2, static_cast<double>(step)); }
 };
+
+void adam_fused(AdamLists& lists, int64_t step, const AdamNumbers& o) {
+  // The kernel reads the step on the device; it is the same for all of them.
+  const auto options = lists.params.front().options().dtype(torch::kFloat32).requires_grad(false);
+  const Tensors steps(lists.params.size(), torch::full({}, static_cast<double>(step), options));
+  course::compat::fused_adam_(lists.params, lists.grads, lists.exp_avgs, lists.exp_avg_sqs,
+                              lists.max_exp_avg_sqs, steps, o.decoupled, o.lr, o.beta1, o.beta2,
+                              o.weight_decay, o.eps, o.amsgrad);
+}
 
 // PyTorch's foreach form.
 void adam_by_lists(AdamLists& lists, int64_t step, const AdamNumbers& o) {
@@ -125,7 +174,8 @@ void adam_by_kernel(const Tensor& parameter, const Tensor& gradient, State& stat
 
 template <typename Options, typename State, typename Groups, typename StateMap>
 void adam_step(Groups& groups, StateMap& states, const torch::optim::Optimizer& optimizer,
-               bool decoupled) {
+               bool decoupled, std::optional<bool> fused) {
+  const char* const name = decoupled ? "AdamW" : "Adam";
   const torch::NoGradGuard no_grad;
   for (auto& group : groups) {
     const auto& options = static_cast<const Options&>(group.options());
@@ -133,11 +183,11 @@ void adam_step(Groups& groups, StateMap& states, const torch::optim::Optimizer& 
         options.lr(),     std::get<0>(options.betas()), std::get<1>(options.betas()),
         options.eps(),    options.weight_decay(),       decoupled,
         options.amsgrad()};
-    std::map<int64_t, AdamLists> others;
+    std::map<Kind, AdamLists> others;
     for (const Tensor& parameter : group.params()) {
       const Tensor& gradient = parameter.grad();
       if (!gradient.defined()) continue;
-      check_gradient(gradient, decoupled ? "AdamW" : "Adam");
+      check_gradient(gradient, name);
       State& state = state_of<State>(states, optimizer, parameter, [&] {
         auto made = std::make_unique<State>();
         made->step(0);
@@ -147,21 +197,31 @@ void adam_step(Groups& groups, StateMap& states, const torch::optim::Optimizer& 
         return made;
       });
       state.step(state.step() + 1);
-      const bool plain = is_plain(parameter) && is_plain(gradient) && is_plain(state.exp_avg()) &&
-                         is_plain(state.exp_avg_sq()) &&
+      const bool plain = fused != true && is_plain(parameter) && is_plain(gradient) &&
+                         is_plain(state.exp_avg()) && is_plain(state.exp_avg_sq()) &&
                          (!numbers.amsgrad || is_plain(state.max_exp_avg_sq()));
       if (plain) {
         adam_by_kernel(parameter, gradient, state, numbers);
         continue;
       }
-      AdamLists& lists = others[state.step()];
+      AdamLists& lists =
+          others[kind_of(state.step(), parameter,
+                         {gradient, state.exp_avg(), state.exp_avg_sq(), state.max_exp_avg_sq()})];
       lists.params.push_back(parameter);
       lists.grads.push_back(gradient);
       lists.exp_avgs.push_back(state.exp_avg());
       lists.exp_avg_sqs.push_back(state.exp_avg_sq());
       if (numbers.amsgrad) lists.max_exp_avg_sqs.push_back(state.max_exp_avg_sq());
     }
-    for (auto& [step, lists] : others) adam_by_lists(lists, step, numbers);
+    for (auto& [kind, lists] : others) {
+      const auto step = std::get<int64_t>(kind);
+      const bool has_one = course::compat::has_fused_adam(lists.params.front().device());
+      if (takes_fused(fused, kind, lists.params, has_one, course::compat::kFusedAdamSince, name)) {
+        adam_fused(lists, step, numbers);
+      } else {
+        adam_by_lists(lists, step, numbers);
+      }
+    }
   }
 }
 
@@ -188,6 +248,11 @@ struct SgdLists {
   Tensors params, grads, buffers;
 };
 
+void sgd_fused(SgdLists& lists, bool first, const torch::optim::SGDOptions& o) {
+  course::compat::fused_sgd_(lists.params, lists.grads, lists.buffers, o.weight_decay(),
+                             o.momentum(), o.lr(), o.dampening(), o.nesterov(), first);
+}
+
 void sgd_by_lists(SgdLists& lists, bool first, const torch::optim::SGDOptions& o) {
   Tensors steps = lists.grads;
   if (o.weight_decay() != 0) steps = at::_foreach_add(steps, lists.params, o.weight_decay());
@@ -213,14 +278,14 @@ detail::ParamGroups detail::each_once(ParamGroups groups) {
 Tensor Adam::step(LossClosure closure) {
   const Tensor loss = run(closure);
   adam_step<torch::optim::AdamOptions, torch::optim::AdamParamState>(param_groups_, state_, *this,
-                                                                     /*decoupled=*/false);
+                                                                     /*decoupled=*/false, fused());
   return loss;
 }
 
 Tensor AdamW::step(LossClosure closure) {
   const Tensor loss = run(closure);
   adam_step<torch::optim::AdamWOptions, torch::optim::AdamWParamState>(param_groups_, state_, *this,
-                                                                       /*decoupled=*/true);
+                                                                       /*decoupled=*/true, fused());
   return loss;
 }
 
@@ -229,7 +294,7 @@ Tensor SGD::step(LossClosure closure) {
   const torch::NoGradGuard no_grad;
   for (auto& group : param_groups_) {
     const auto& options = static_cast<const torch::optim::SGDOptions&>(group.options());
-    SgdLists begins, goes_on;
+    std::map<Kind, SgdLists> others;
     for (const Tensor& parameter : group.params()) {
       const Tensor& gradient = parameter.grad();
       if (!gradient.defined()) continue;
@@ -244,19 +309,27 @@ Tensor SGD::step(LossClosure closure) {
         if (first) state.momentum_buffer(torch::empty_like(parameter));
         buffer = state.momentum_buffer();
       }
-      const bool plain =
-          is_plain(parameter) && is_plain(gradient) && (!buffer.defined() || is_plain(buffer));
+      const bool plain = fused() != true && is_plain(parameter) && is_plain(gradient) &&
+                         (!buffer.defined() || is_plain(buffer));
       if (plain) {
         sgd_by_kernel(parameter, gradient, buffer, first, options);
         continue;
       }
-      SgdLists& lists = first ? begins : goes_on;
+      SgdLists& lists = others[kind_of(first ? 0 : 1, parameter, {gradient, buffer})];
       lists.params.push_back(parameter);
       lists.grads.push_back(gradient);
       if (buffer.defined()) lists.buffers.push_back(buffer);
     }
-    if (!begins.params.empty()) sgd_by_lists(begins, true, options);
-    if (!goes_on.params.empty()) sgd_by_lists(goes_on, false, options);
+    for (auto& [kind, lists] : others) {
+      const bool first = std::get<int64_t>(kind) == 0;
+      const bool has_one = course::compat::has_fused_sgd(lists.params.front().device());
+      if (takes_fused(fused(), kind, lists.params, has_one, course::compat::kFusedSgdSince,
+                      "SGD")) {
+        sgd_fused(lists, first, options);
+      } else {
+        sgd_by_lists(lists, first, options);
+      }
+    }
   }
   return loss;
 }

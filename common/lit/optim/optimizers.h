@@ -5,6 +5,7 @@
 #include <torch/optim/adamw.h>
 #include <torch/optim/sgd.h>
 
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -34,6 +35,15 @@ class EachOnce : public Base {
     groups.push_back(group);
     Base::add_param_group(each_once(std::move(groups)).back());
   }
+
+  /// Python's `fused`: whether libtorch's fused kernel steps the parameters, one for all of them.
+  /// none: on CUDA, where it has four million elements or more to step; smaller models gain nothing
+  /// by it. true: on the CPU, too; step() throws where this libtorch has none.
+  void fused(std::optional<bool> fused) { fused_ = fused; }
+  std::optional<bool> fused() const { return fused_; }
+
+ private:
+  std::optional<bool> fused_;
 };
 
 }  // namespace detail
@@ -43,10 +53,11 @@ class EachOnce : public Base {
 // Python, a parameter is stepped once, and is in one group only.
 //
 // Parameters on the CPU in float32, dense and contiguous, are updated in one pass over memory, by
-// vectors, by several threads where a tensor is large. All others (accelerators, other dtypes and
-// layouts) by libtorch's foreach functions: a few calls for all parameters, instead of ten for
-// each. Results are those of torch::optim up to the rounding of single operations; moments that
-// would be denormal are 0. A sparse gradient is refused, as there.
+// vectors, by several threads where a tensor is large. Many on CUDA are by libtorch's fused
+// kernels, all others (accelerators, other dtypes and layouts) by its foreach functions: a few
+// calls for all parameters, instead of ten for each. Results are those of torch::optim up to the
+// rounding of single operations; moments that would be denormal are 0. A sparse gradient is
+// refused, as there.
 
 /// torch::optim::Adam. (Kingma and Ba 2015, arxiv.org/abs/1412.6980)
 class Adam : public detail::EachOnce<torch::optim::Adam, torch::optim::AdamOptions> {

@@ -8,6 +8,7 @@
 #include <string>
 #include <variant>
 
+#include "device/device.h"
 #include "lit/core/logging.h"
 
 namespace lit {
@@ -39,7 +40,7 @@ class Strategy {
 /// One process, one device.
 class SingleDeviceStrategy : public Strategy {
  public:
-  explicit SingleDeviceStrategy(torch::Device device) : device_(device) {}
+  explicit SingleDeviceStrategy(torch::Device device) : device_(course::with_index(device)) {}
 
   torch::Device root_device() const override { return device_; }
   int64_t world_size() const override { return 1; }

@@ -90,6 +90,9 @@ struct TrainerOptions {
   /// in all threads. Processors need a hundred times as long for them, and weights that decay and
   /// moments of optimizers come there as training goes on. false: Python's bits, to the last one.
   bool flush_denormal = true;
+  /// Not Lightning's: weights and batches of four dimensions lie in memory with their channels last
+  /// (NHWC), as convolutions on a GPU's tensor cores want them. Values and shapes stay.
+  bool channels_last = false;
   /// Not Lightning's: tells of every hook as it is called, by info().
   bool trace_hooks = false;
 };

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "device/denormals.h"
+#include "device/device.h"
 #include "lit/callbacks/gradient_accumulation_scheduler.h"
 #include "lit/callbacks/model_checkpoint.h"
 #include "lit/callbacks/model_summary.h"
@@ -51,6 +52,23 @@ const char* name_of(TrainerState::Fn fn) {
 
 bool is_zero(const Limit& limit) {
   return std::visit([](auto number) { return number == 0; }, limit);
+}
+
+torch::Tensor in_channels_last(const torch::Tensor& tensor) {
+  const bool has_channels = tensor.defined() && tensor.dim() == 4;
+  return has_channels ? tensor.contiguous(torch::MemoryFormat::ChannelsLast) : tensor;
+}
+
+Batch in_channels_last(const Batch& batch) {
+  std::vector<Batch::Item> items;
+  for (const Batch::Item& item : batch) items.push_back({item.name, in_channels_last(item.tensor)});
+  return Batch(std::move(items));
+}
+
+void to_channels_last(torch::nn::Module& module) {
+  const torch::NoGradGuard no_grad;
+  for (torch::Tensor& tensor : module.parameters()) tensor.set_data(in_channels_last(tensor));
+  for (torch::Tensor& tensor : module.buffers()) tensor.set_data(in_channels_last(tensor));
 }
 
 // deterministic and benchmark, for the time of a run.
@@ -448,6 +466,7 @@ void Trainer::set_up(Fn fn) {
   calls_->module(Hook::configure_model, [](LightningModule& module) { module.configure_model(); });
   checkpoints_->restore_modules_and_callbacks();
   strategy_->setup(module());
+  if (options_.channels_last) to_channels_last(module());
   if (fn != Fn::fit) return;
   make_optimizers();  // of parameters that are on their device
   calls_->on_fit_start();
@@ -660,7 +679,7 @@ bool Trainer::validates() const {
 }
 
 Batch Trainer::transfer(Batch batch, int64_t dataloader_idx) {
-  const torch::Device device = strategy_->root_device();
+  const torch::Device device = course::with_index(strategy_->root_device());
   const Profiler::Scope timed =
       profiler_ == nullptr
           ? Profiler::Scope()
@@ -677,6 +696,7 @@ Batch Trainer::transfer(Batch batch, int64_t dataloader_idx) {
   });
   run(Hook::on_after_batch_transfer,
       [&](auto& owner) { return owner.on_after_batch_transfer(std::move(batch), dataloader_idx); });
+  if (options_.channels_last) batch = in_channels_last(batch);
   for (const Batch::Item& item : batch) {
     if (item.tensor.defined() && item.tensor.device() != device) {
       throw Error(fmt::format(
