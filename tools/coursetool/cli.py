@@ -216,7 +216,13 @@ def chain(arguments: list[str]) -> int:
 def bench(arguments: list[str]) -> int:
     """bench [NAME...]"""
     from coursetool import bench as benchmarks
+    from coursetool import cuda
     preset, words = take_preset(arguments)
+    stand_in, words = take_value("--stand-in", words)
+    if words == ["cuda"]:
+        return cuda.bench(ROOT, preset, stand_in)
+    if stand_in is not None or "cuda" in words:
+        raise UsageError("./course bench cuda runs by itself; --stand-in cpu is for it alone")
     refuse_flags("bench", [word for word in words if word != "--page"])
     return benchmarks.main(ROOT, preset, words)
 
@@ -253,6 +259,7 @@ def prove(arguments: list[str]) -> int:
     from coursetool import prove as proofs
     preset, words = take_preset(arguments)
     python, words = take_value("--python", words)
+    stand_in, words = take_value("--stand-in", words)
     if python == "":
         raise UsageError("--python needs the name of a Python, as in ./course prove border --python python3")
     words = [word for word in words if word != "--all"] if words == ["--all"] else words
@@ -260,7 +267,9 @@ def prove(arguments: list[str]) -> int:
     unknown = next((word for word in words if word not in proofs.PROOFS), None)
     if unknown is not None:
         raise UsageError(f"there is no proof '{unknown}'{did_you_mean(unknown, list(proofs.PROOFS))}; there are {', '.join(proofs.PROOFS)}")
-    return proofs.main(ROOT, preset, words, python)
+    if stand_in is not None and words != ["cuda"]:
+        raise UsageError("--stand-in cpu is for ./course prove cuda alone")
+    return proofs.main(ROOT, preset, words, python, stand_in)
 
 
 VERBS = {
@@ -319,10 +328,12 @@ VERBS = {
                   "metrics           an update of each metric beside torchmetrics', where $COURSE_PYTHON names a Python that has it\n"
                   "scale             what grows with what, by decades of its size, beside Lightning where $COURSE_PYTHON has it;\n"
                   "                  COURSE_BENCH_AXES names some of its axes, by their beginnings\n"
+                  "cuda              steps on a GPU beside Python's loop, its fused Adam and Lightning; runs by itself. $COURSE_PYTHON\n"
+                  "                  names the Python; --stand-in cpu runs all of it without a GPU, which tests the script\n"
                   "threads           the default number of threads against one, alone and beside a busy process\n"
                   "build             what a build needs, cold and with ccache, in a clone of its own\n"
                   "edit              what a learner waits for after a change of one lesson\n"
-                  "Without a NAME, all: three quarters of an hour. OMP_NUM_THREADS says how many threads (1).\n"
+                  "Without a NAME, all but cuda: three quarters of an hour. OMP_NUM_THREADS says how many threads (1).\n"
                   "--page writes docs/speed.md with what was measured last; with scale alone its part of it. --preset as for run.", bench),
     "prove": Verb("prove [--all | NAME...]", "what takes longer than a test may",
                   "exercises  every starter fails, every solution passes (with the sanitizers, too), every wrong one is found out\n"
@@ -334,6 +345,8 @@ VERBS = {
                   "           does; five minutes. --python PYTHON names one that imports lightning\n"
                   "metrics    random cases of every metric, with every option, have the values of torchmetrics; two minutes. --python\n"
                   "           PYTHON names one that imports torchmetrics\n"
+                  "cuda       on a machine with a GPU: builds, runs all C++ tests and three programs, and measures steps beside Python;\n"
+                  "           eight minutes on 16 cores. --stand-in cpu runs all of it without a GPU, which tests the script\n"
                   "Without a NAME, or with --all, all of them. --preset as for run.", prove),
     "chain": Verb("chain carry STEP", "bring a change of one lesson's code into all those behind it",
                   "For authors: CONTRIBUTING.md tells when.\n\n"

@@ -137,12 +137,7 @@ def judge(facts: dict, there: Path) -> list[Finding]:
     findings.append(Finding("ok", "C++ ABI", "cxx11, as this compiler's") if torch["cxx11_abi"] else
                     Finding("bad", "C++ ABI", "the old one; nothing else on this machine links with it",
                             "take the build with cxx11-abi in its name; see docs/faq.md: std::__cxx11"))
-    if torch["cuda_available"]:
-        findings.append(Finding("ok", "CUDA", f"built in; {', '.join(torch['cuda_devices'])}"))
-    else:
-        findings.append(Finding("ok", "CUDA", f"not used: {torch['cuda_why_not']}",
-                                "to use a GPU give a libtorch with CUDA: COURSE_TORCH_FROM_PYTHON=python3 ./course run"
-                                if not torch["cuda_built"] and shutil.which("nvidia-smi") else ""))
+    findings += cuda(torch, facts["driver"])
     speed = f"{blas['name']} ({blas['threading']}), 512x784x512 in {blas['milliseconds']:.1f} ms, {blas['gflops']:.0f} GFLOP/s"
     if not blas["optimised"]:
         findings.append(Finding("warn", "BLAS", f"{speed}: about 27 times slower than need be",
@@ -158,6 +153,73 @@ def judge(facts: dict, there: Path) -> list[Finding]:
                     Finding("warn", "threads", f"{found}: a busy machine becomes very slow",
                             "unset OMP_WAIT_POLICY and GOMP_SPINCOUNT"))
     return findings
+
+
+def cuda(torch: dict, driver: dict) -> list[Finding]:
+    """The GPUs, their driver, and what of CUDA this libtorch has: whether these fit together."""
+    findings = []
+    for index, gpu in enumerate(driver["gpus"]):
+        name = f"GPU {index}" if len(driver["gpus"]) > 1 else "GPU"
+        major, minor = gpu["capability"]
+        found = f"{gpu['name']}, {gpu['bytes'] / 2**30:.1f} GiB, compute capability {major}.{minor}"
+        if torch["cuda_built"] and not has_code_for((major, minor), torch["architectures"]):
+            findings.append(Finding("bad", name, f"{found}; this libtorch has no code for it, only for {', '.join(torch['architectures'])}",
+                                    "take a newer libtorch, or an older one for an old GPU, or --device cpu"))
+        else:
+            findings.append(Finding("ok", name, found))
+    if not torch["cuda_built"]:
+        there = bool(driver["gpus"])
+        return [*findings, Finding("warn" if there else "ok", "CUDA", f"not used: {torch['cuda_why_not']}",
+                                   "to use the GPU give a libtorch with CUDA: COURSE_TORCH_FROM_PYTHON=python3 ./course run" if there else "")]
+    parts = [f"{name} {version}" for name, version in (("cuDNN", torch["cudnn"]), ("NCCL", torch["nccl"])) if version]
+    built = "; ".join([f"built in, {torch['cuda'] or 'of an unknown version'}", *parts])
+    if driver["trouble"]:
+        hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+        remedy = f"CUDA_VISIBLE_DEVICES is '{hidden}': unset it" if hidden is not None and driver["version"] else \
+            "install the driver from your distribution or nvidia.com, and look at what nvidia-smi says"
+        findings.append(Finding("warn", "CUDA", f"{built}; not used: {driver['trouble']}", remedy))
+    elif older(driver["version"], torch["cuda"]):
+        findings.append(Finding("bad", "CUDA", f"{built}; but the driver is of CUDA {driver['version']}, which is older",
+                                f"install a newer driver, or a libtorch for CUDA {driver['version']}"))
+    else:
+        state = "ok" if torch["cuda_available"] else "bad"
+        findings.append(Finding(state, "CUDA", f"{built}; the driver is of CUDA {driver['version']}"
+                                + ("" if torch["cuda_available"] else f"; not used: {torch['cuda_why_not']}"),
+                                "" if torch["cuda_available"] else "see docs/faq.md: CUDA"))
+    compiler = nvcc_version()
+    if not compiler:
+        findings.append(Finding("warn", "CUDA toolkit", "nvcc was not found, which CMake asks for when it meets a libtorch with CUDA",
+                                f"install the toolkit of CUDA {torch['cuda']}, and put its bin folder on PATH"))
+    elif torch["cuda"] and compiler.split(".")[0] != torch["cuda"].split(".")[0]:
+        findings.append(Finding("warn", "CUDA toolkit", f"{compiler}, but libtorch was built with {torch['cuda']}",
+                                f"where configuring fails, install the toolkit of CUDA {torch['cuda']}"))
+    else:
+        findings.append(Finding("ok", "CUDA toolkit", compiler))
+    return findings
+
+
+def has_code_for(capability: tuple[int, int], architectures: list[str]) -> bool:
+    """Does a library with code for these ("sm_90"; "compute_90" is for all newer ones) run on such a GPU?"""
+    for name in architectures:
+        kind, _, number = name.partition("_")
+        built = divmod(int(number), 10)
+        if kind == "sm" and built[0] == capability[0] and built[1] <= capability[1] or kind == "compute" and built <= capability:
+            return True
+    return not architectures  # a libtorch that does not tell
+
+
+def older(driver: str, built: str) -> bool:
+    """Is the driver of an older major version than the one that libtorch was built with? Within one, all fit."""
+    return bool(driver and built) and int(driver.split(".")[0]) < int(built.split(".")[0])
+
+
+def nvcc_version() -> str:
+    """The toolkit's version: 13.0; "" without one."""
+    for program in ("nvcc", "/usr/local/cuda/bin/nvcc"):
+        code, text = output([program, "--version"])
+        if code == 0 and (found := re.search(r"release (\d+\.\d+)", text)):
+            return found[1]
+    return ""
 
 
 def data_sets(root: Path) -> list[Finding]:

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from coursetool import build, exercise_proof, packages
+from coursetool import build, cuda, exercise_proof, packages
 from coursetool.bench import data_folder
 from coursetool.errors import CourseError
 from coursetool.shell import show
@@ -110,12 +110,22 @@ def lessons(root: Path, preset: str) -> int:
     return 1 if failures else 0
 
 
+def on_cuda(root: Path, preset: str, python: str | None, stand_in: str | None) -> int:
+    """What needs a GPU; without one, it is said that it was not run."""
+    if stand_in is None and not cuda.has_gpu():
+        print("cuda: not run, since this machine has no NVIDIA GPU; --stand-in cpu tests its script", flush=True)
+        return 0
+    return cuda.prove(root, preset, stand_in, python)
+
+
 PROOFS = {"exercises": exercise_proof.whole, "resume": resume, "fuzz": fuzz, "lessons": lessons, "border": border,
-          "metrics": metrics}
-BESIDE_PYTHON = {"border", "metrics"}  # those that run a Python of the user's
+          "metrics": metrics, "cuda": on_cuda}
+BESIDE_PYTHON = {"border", "metrics", "cuda"}  # those that run a Python of the user's
 
 
-def main(root: Path, preset: str, names: list[str], python: str | None = None) -> int:
+def main(root: Path, preset: str, names: list[str], python: str | None = None, stand_in: str | None = None) -> int:
     def run(name: str) -> int:
-        return PROOFS[name](root, preset, *([python] if name in BESIDE_PYTHON else []))
+        if names == ["cuda"]:
+            return cuda.prove(root, preset, stand_in, python)
+        return PROOFS[name](root, preset, *([python] if name in BESIDE_PYTHON else []), *([stand_in] if name == "cuda" else []))
     return max(run(name) for name in names or PROOFS)
