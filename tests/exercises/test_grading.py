@@ -1,6 +1,10 @@
 """Reading what GoogleTest and the compiler say."""
+import os
+import tempfile
 import unittest
 import xml.etree.ElementTree as xml
+from pathlib import Path
+from unittest import mock
 
 from coursetool import grading
 from coursetool.grading import Check, Failure, Grade, Told
@@ -43,6 +47,21 @@ class Messages(unittest.TestCase):
         self.assertEqual(sentence("Batches.TheLastOneIsShort"), "the last one is short")
         self.assertEqual(sentence("Pictures.PixelsAreScaledTo01"), "pixels are scaled to 01")
         self.assertEqual(sentence("Log.WritesCSV"), "writes CSV")
+
+
+class Environment(unittest.TestCase):
+    def test_what_googletest_listens_to_is_not_inherited(self):
+        with tempfile.TemporaryDirectory() as folder:
+            check = Path(folder, "check")
+            check.write_text("#!/bin/sh\nenv > \"${1#--gtest_output=json:}\"\n", encoding="utf-8")
+            check.chmod(0o755)
+            seen = []
+            suites = {"testsuites": [{"name": "Sum", "testsuite": [{"name": "Of"}]}], "time": "0.1s"}
+            with mock.patch.dict(os.environ, {"GTEST_FILTER": "None.*", "COURSE_SEED": "1"}), \
+                    mock.patch.object(grading.json, "loads", side_effect=lambda text: seen.append(text) or suites):
+                grading.run(None, check)
+        self.assertIn("GTEST_COLOR=no\n", seen[0])
+        self.assertNotRegex(seen[0], "(?m)^(GTEST_FILTER|COURSE_SEED)=")
 
 
 class Junit(House):
