@@ -230,7 +230,10 @@ class Table:
 
 PROGRAMS = {"step05_main": ("--device={device}", "--epochs=2"), "step11_main": ("--device={device}", "--epochs=3"),
             "step12_train": ("trainer.accelerator={device}", "trainer.max_epochs=2")}
-TARGETS = ("common_tests", "lit_tests", "cuda_tests", *(f"step{number:02}_tests" for number in range(13)), *PROGRAMS, "bench_runs", "course_probe")
+TARGETS = ("common_tests", "lit_tests", "cuda_tests", "steps_tests", *(f"step{number:02}_tests" for number in range(6, 13)), *PROGRAMS,
+           "bench_runs", "course_probe")
+# Suites of C++, and not the tests in Python, whose names begin with a small letter.
+SUITES, IN_PYTHON = r"^(common|lit|cuda|steps?[0-9]*)\.", r"^[a-z0-9]+\.[a-z]"
 
 
 def tail(said: str) -> str:
@@ -260,7 +263,7 @@ def test_lines(table: Table, junit: Path) -> None:
         table.add("all other C++ tests", "run" + (", FAILED" if others["failed"] else ""), detail, failed=bool(others["failed"]))
 
 
-def prove(root: Path, preset: str, stand_in: str | None, python: str | None, tests: str = r"^(common|lit|cuda|steps?[0-9]*)\.",
+def prove(root: Path, preset: str, stand_in: str | None, python: str | None, tests: str = SUITES,
           cases: tuple = FEW) -> int:
     """Builds, tests, runs three programs and measures: one table, and 1 if anything failed."""
     place = place_for(root, preset, stand_in, python, "prove cuda")
@@ -282,7 +285,7 @@ def prove(root: Path, preset: str, stand_in: str | None, python: str | None, tes
     with tempfile.TemporaryDirectory(prefix="course-cuda-") as folder:
         with table.part("C++ tests", LIMITS["tests"]):
             junit = Path(folder, "tests.xml")
-            call(place, ["ctest", "--preset", place.preset, "-R", tests, "-E", "outside|border|tables|loggers", "-j", str(os.cpu_count()),
+            call(place, ["ctest", "--preset", place.preset, "-R", tests, "-E", IN_PYTHON, "-j", str(os.cpu_count()),
                          "--output-junit", junit], LIMITS["tests"] if not place.stand_in else 3600)
             test_lines(table, junit)
         for name, flags in PROGRAMS.items():
