@@ -80,7 +80,9 @@ if(COURSE_LINK_FIRST AND NOT CMAKE_CROSSCOMPILING AND NOT COURSE_REMOVE_ALL_TRIE
     LINK_LIBRARIES "-Wl,--no-as-needed" ${_files} CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON
     ARGS ${_tried}/tree COMPILE_OUTPUT_VARIABLE _why RUN_OUTPUT_VARIABLE _said)
   if(NOT _built)
-    message(FATAL_ERROR "A program of one line does not link with this libtorch (${Torch_DIR}):\n${_why}")
+    string(REGEX MATCH "[^\n]*error: [^\n]*|[^\n]*file too short[^\n]*|[^\n]*missing and no known rule[^\n]*" _reason "${_why}")
+    message(FATAL_ERROR "A program of one line does not link with the libtorch in ${Torch_DIR}: ${_reason}. If one of its files "
+      "is missing or cut off, unpack it again.")
   endif()
   if(NOT _ran EQUAL 0)
     message(WARNING "A program that is linked with this libtorch (${Torch_DIR}) crashes in std::filesystem::remove_all "

@@ -1,63 +1,109 @@
 # Finds libtorch: the user's own first (Torch_DIR, CMAKE_PREFIX_PATH), then the one inside a Python torch
-# (COURSE_TORCH_FROM_PYTHON), then the distribution's. Says which one won and what is in it.
+# (COURSE_TORCH_FROM_PYTHON), then the distribution's. Says which one won and what is in it. Each of the three may be a
+# variable of CMake or of the environment; where none is given any more, what was found before stays.
 
-set(COURSE_TORCH_FROM_PYTHON "" CACHE STRING "A Python interpreter whose torch package is to be used")
-set(COURSE_TORCH_ORIGIN "the distribution")
+set(COURSE_TORCH_FROM_PYTHON "$ENV{COURSE_TORCH_FROM_PYTHON}" CACHE STRING "A Python interpreter whose torch package is to be used")
 
 # Is there a TorchConfig.cmake under this prefix? (zip: share/cmake/Torch; pip: the prefix is share/cmake itself)
 function(_course_torch_below prefix result)
   file(GLOB found ${prefix}/share/cmake/Torch/TorchConfig.cmake ${prefix}/Torch/TorchConfig.cmake
     ${prefix}/lib/cmake/Torch/TorchConfig.cmake ${prefix}/lib/*/cmake/Torch/TorchConfig.cmake)
+  if(found)
+    list(GET found 0 found)
+    cmake_path(GET found PARENT_PATH found)
+  endif()
   set(${result} "${found}" PARENT_SCOPE)
 endfunction()
 
-if(Torch_DIR OR DEFINED ENV{Torch_DIR})
-  if(NOT Torch_DIR)
-    set(Torch_DIR $ENV{Torch_DIR})
-  endif()
-  if(NOT COURSE_TORCH_ORIGIN_CACHED)
-    set(COURSE_TORCH_ORIGIN "Torch_DIR")
-  endif()
-else()
-  string(REPLACE ":" ";" _prefixes "$ENV{CMAKE_PREFIX_PATH}")
-  foreach(prefix IN LISTS CMAKE_PREFIX_PATH _prefixes)
-    _course_torch_below(${prefix} found)
-    if(found)
-      list(GET found 0 found)
-      cmake_path(GET found PARENT_PATH Torch_DIR)
-      set(COURSE_TORCH_ORIGIN "CMAKE_PREFIX_PATH")
-      break()
+function(_course_torch_of_python python result)
+  execute_process(
+    COMMAND ${python} -c "import sys, torch; print(torch.utils.cmake_prefix_path, sys.prefix, sep=chr(59))"
+    OUTPUT_VARIABLE prefixes ERROR_VARIABLE error OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_STRIP_TRAILING_WHITESPACE
+    RESULT_VARIABLE status)
+  if(NOT status EQUAL 0)
+    if(NOT error)
+      set(error "${status}")
     endif()
+    string(REGEX REPLACE ".*\n" "" error "${error}")  # the last line
+    message(FATAL_ERROR "COURSE_TORCH_FROM_PYTHON=${python} does not import torch: ${error}. Name an interpreter that has "
+      "it, or leave the option out and the distribution's libtorch is used.")
+  endif()
+  # Wheels have it inside the package; conda may have it beside its other libraries.
+  list(POP_FRONT prefixes prefix)
+  _course_torch_below(${prefix} found)
+  if(NOT found AND EXISTS ${prefixes}/conda-meta)
+    _course_torch_below(${prefixes} found)
+  endif()
+  if(NOT found)
+    message(FATAL_ERROR "The torch of ${python} brings no CMake files "
+      "(looked for ${prefix}/Torch/TorchConfig.cmake). A distribution's python3-torch is made so: "
+      "leave the option out and the distribution's libtorch is used.")
+  endif()
+  set(${result} "${found}" PARENT_SCOPE)
+endfunction()
+
+if(COURSE_TORCH_ORIGIN_CACHED AND NOT COURSE_TORCH_DIR)  # a build folder of version 0.1
+  set(COURSE_TORCH_DIR "${Torch_DIR}")
+  set(COURSE_TORCH_ORIGIN "${COURSE_TORCH_ORIGIN_CACHED}" CACHE INTERNAL "How libtorch was named")
+  unset(COURSE_TORCH_ORIGIN_CACHED CACHE)
+endif()
+
+# What is asked for now: its folder, and how it was named.
+set(_asked "")
+if(Torch_DIR AND NOT Torch_DIR STREQUAL "${COURSE_TORCH_DIR}")
+  set(_asked ${Torch_DIR})
+elseif(NOT "$ENV{Torch_DIR}" STREQUAL "")
+  set(_asked $ENV{Torch_DIR})
+endif()
+set(_origin "Torch_DIR")
+if(_asked AND NOT EXISTS ${_asked}/TorchConfig.cmake)
+  message(FATAL_ERROR "Torch_DIR is ${_asked}, but there is no TorchConfig.cmake in it; name the folder that has it, "
+    "share/cmake/Torch of a libtorch.")
+endif()
+string(REPLACE ":" ";" _prefixes "$ENV{CMAKE_PREFIX_PATH}")
+list(PREPEND _prefixes ${CMAKE_PREFIX_PATH})
+foreach(prefix IN LISTS _prefixes)
+  if(NOT _asked)
+    _course_torch_below(${prefix} _asked)
+    set(_origin "CMAKE_PREFIX_PATH")
+  endif()
+endforeach()
+if(NOT _asked AND COURSE_TORCH_FROM_PYTHON)
+  _course_torch_of_python(${COURSE_TORCH_FROM_PYTHON} _asked)
+  set(_origin "the torch of ${COURSE_TORCH_FROM_PYTHON}")
+endif()
+if(NOT _asked AND NOT COURSE_TORCH_DIR)
+  set(_origin "the distribution")
+  if(_prefixes)
+    string(APPEND _origin ", as there is none in CMAKE_PREFIX_PATH (no share/cmake/Torch/TorchConfig.cmake below ${_prefixes})")
+  endif()
+endif()
+
+# Another one than before: what CMake remembers of that goes.
+if(_asked AND NOT _asked STREQUAL "${COURSE_TORCH_DIR}" AND COURSE_TORCH_DIR)
+  foreach(name IN ITEMS Caffe2_DIR TORCH_LIBRARY C10_LIBRARY c10_LIBRARY TORCH_CPU_LIBRARY TORCH_CUDA_LIBRARY C10_CUDA_LIBRARY c10_cuda_LIBRARY
+      COURSE_TORCH_DIR COURSE_TORCH_ORIGIN)
+    unset(${name} CACHE)
   endforeach()
-  if(NOT Torch_DIR AND COURSE_TORCH_FROM_PYTHON)
-    execute_process(
-      COMMAND ${COURSE_TORCH_FROM_PYTHON} -c "import sys, torch; print(torch.utils.cmake_prefix_path, sys.prefix, sep=chr(59))"
-      OUTPUT_VARIABLE prefixes ERROR_VARIABLE error OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE status)
-    if(NOT status EQUAL 0)
-      message(FATAL_ERROR "COURSE_TORCH_FROM_PYTHON=${COURSE_TORCH_FROM_PYTHON} could not import torch: ${error}\n"
-        "Install torch for that interpreter, name another one, or leave the option out.")
-    endif()
-    # Wheels have it inside the package; conda may have it beside its other libraries.
-    list(POP_FRONT prefixes prefix)
-    _course_torch_below(${prefix} found)
-    if(NOT found AND EXISTS ${prefixes}/conda-meta)
-      _course_torch_below(${prefixes} found)
-    endif()
-    if(NOT found)
-      message(FATAL_ERROR "The torch of ${COURSE_TORCH_FROM_PYTHON} brings no CMake files "
-        "(looked for ${prefix}/Torch/TorchConfig.cmake). A distribution's python3-torch is made so: "
-        "leave the option out and the distribution's libtorch is used.")
-    endif()
-    list(GET found 0 found)
-    cmake_path(GET found PARENT_PATH Torch_DIR)
-    set(COURSE_TORCH_ORIGIN "the torch of ${COURSE_TORCH_FROM_PYTHON}")
+endif()
+if(_asked)
+  set(Torch_DIR ${_asked} CACHE PATH "The CMake files of libtorch" FORCE)
+endif()
+if(_asked OR NOT COURSE_TORCH_ORIGIN)
+  set(COURSE_TORCH_ORIGIN "${_origin}" CACHE INTERNAL "How libtorch was named")
+endif()
+
+# Its CMake file looks for more CMake files and for libraries, in the system's folders first: here its own come first.
+set(_kept_prefixes "${CMAKE_PREFIX_PATH}")
+set(_torch_prefix "")
+if(Torch_DIR AND NOT COURSE_TORCH_ORIGIN MATCHES "^the distribution")
+  cmake_path(ABSOLUTE_PATH Torch_DIR BASE_DIRECTORY ${PROJECT_SOURCE_DIR} NORMALIZE OUTPUT_VARIABLE _torch_prefix)
+  string(REGEX REPLACE "/(share|lib|lib/[^/]+)/cmake/Torch/?$" "" _torch_prefix "${_torch_prefix}")
+  list(PREPEND CMAKE_PREFIX_PATH ${_torch_prefix})
+  if(EXISTS ${Torch_DIR}/../Caffe2)
+    set(Caffe2_DIR ${Torch_DIR}/../Caffe2 CACHE PATH "A part of libtorch's CMake files" FORCE)
   endif()
 endif()
-# find_package writes Torch_DIR to the cache: keep the reason beside it, or a second run would call it "Torch_DIR".
-if(COURSE_TORCH_ORIGIN_CACHED AND COURSE_TORCH_ORIGIN STREQUAL "the distribution")
-  set(COURSE_TORCH_ORIGIN "${COURSE_TORCH_ORIGIN_CACHED}")
-endif()
-set(COURSE_TORCH_ORIGIN_CACHED "${COURSE_TORCH_ORIGIN}" CACHE INTERNAL "Where libtorch was found")
 
 # CUDA 12 dropped the nvToolsExt library that libtorch up to 2.6 still names; its replacement is header-only.
 if(EXISTS "${Torch_DIR}/../Caffe2/public/cuda.cmake")
@@ -71,12 +117,35 @@ if(EXISTS "${Torch_DIR}/../Caffe2/public/cuda.cmake")
 endif()
 
 find_package(Torch QUIET)
+set(CMAKE_PREFIX_PATH "${_kept_prefixes}")
+if(NOT Torch_FOUND AND EXISTS "${Torch_DIR}/TorchConfig.cmake")
+  message(FATAL_ERROR "The CMake files of the libtorch in ${Torch_DIR} do not work: it was copied in part, or is damaged. "
+    "Unpack or install it again.")
+endif()
 if(NOT Torch_FOUND)
   message(FATAL_ERROR "libtorch was not found. On Debian and Ubuntu: apt-get install libtorch-dev "
     "(./course run does it). Elsewhere unpack libtorch from pytorch.org and give "
     "-DCMAKE_PREFIX_PATH=/path/to/libtorch, or take the one inside a Python torch: "
     "-DCOURSE_TORCH_FROM_PYTHON=python3.")
 endif()
+
+set(COURSE_TORCH_DIR "${Torch_DIR}" CACHE INTERNAL "The libtorch that was found")
+
+# A libtorch of two halves would compile, and not link.
+foreach(library IN ITEMS torch torch_cpu c10)
+  if(_torch_prefix AND TARGET ${library})
+    foreach(property IN ITEMS IMPORTED_LOCATION IMPORTED_LOCATION_RELEASE)
+      get_target_property(_file ${library} ${property})
+      if(_file)
+        cmake_path(IS_PREFIX _torch_prefix ${_file} NORMALIZE _is_its_own)
+        if(NOT _is_its_own)
+          message(FATAL_ERROR "The libtorch in ${_torch_prefix} would be linked with ${_file}, which is another one's. Is it "
+            "complete (share/cmake/Caffe2, lib/)? Unpack it again, or remove the other one (apt-get remove libtorch-dev).")
+        endif()
+      endif()
+    endforeach()
+  endif()
+endforeach()
 
 # CMake's files of the newest libtorch do not tell the version, so it is read in a header: torch/version.h, or, where that
 # only includes it, torch/headeronly/version.h.
@@ -133,7 +202,7 @@ endif()
 # Debian's libtorch calls whatever the libblas.so.3 alternative points to; others bring their own.
 set(COURSE_BLAS "brought by this libtorch")
 file(GLOB _alternative /etc/alternatives/libblas.so.3-*)
-if(COURSE_TORCH_ORIGIN STREQUAL "the distribution" AND _alternative)
+if(COURSE_TORCH_ORIGIN MATCHES "^the distribution" AND _alternative)
   list(GET _alternative 0 _alternative)
   file(REAL_PATH ${_alternative} COURSE_BLAS)
   if(COURSE_BLAS MATCHES "/blas/libblas")

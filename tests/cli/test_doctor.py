@@ -48,7 +48,8 @@ class Gpus(unittest.TestCase):
 
     def test_a_machine_without_is_no_fault(self):
         self.assertEqual(self.said(CPU_TORCH, {"trouble": "there is no NVIDIA driver (no libcuda.so.1)", "version": "", "gpus": []}),
-                         {"CUDA": ("ok", "not used: this libtorch was built without CUDA → ")})
+                         {"GPU": ("ok", "none: there is no NVIDIA driver (no libcuda.so.1) → "),
+                          "CUDA": ("ok", "not used: this libtorch was built without CUDA → ")})
 
     def test_what_is_wrong(self):
         state, text = self.said(CPU_TORCH, DRIVER)["CUDA"]
@@ -74,6 +75,12 @@ class Gpus(unittest.TestCase):
         with mock.patch.dict(os.environ):
             os.environ.pop("CUDA_VISIBLE_DEVICES", None)
             self.assertIn("look at what nvidia-smi says", self.said(lost, none)["CUDA"][1])
+
+    def test_what_stopped_cmake_is_said_in_its_words(self):
+        text = ("-- Detecting\nCMake Error at cmake/CourseTorch.cmake:83 (message):\n  The torch of python3 brings no CMake\n  files.  Leave it out.\n\n"
+                "Call Stack (most recent call first):\n  CMakeLists.txt:11 (include)\n")
+        self.assertEqual(doctor.said_by_cmake(text), "The torch of python3 brings no CMake files. Leave it out.")
+        self.assertEqual(doctor.said_by_cmake("ninja: error: loading 'build.ninja'"), "")
 
     def test_which_gpus_a_libtorch_has_code_for(self):
         for architectures, capability, expected in ((["sm_80"], (8, 6), True), (["sm_86"], (8, 0), False), (["sm_80"], (9, 0), False),

@@ -207,7 +207,7 @@ class Canonical(unittest.TestCase):
                  machine: str = "x86_64", blas: str = "/usr/lib/openblas-openmp/libblas.so.3") -> canonical.Machine:
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "CMakeCache.txt").write_text(
-                f"COURSE_TORCH_VERSION:INTERNAL={version}\nCOURSE_TORCH_ORIGIN_CACHED:INTERNAL={origin}\n", encoding="utf-8")
+                f"COURSE_TORCH_VERSION:INTERNAL={version}\nCOURSE_TORCH_ORIGIN:INTERNAL={origin}\n", encoding="utf-8")
             with (unittest.mock.patch("platform.machine", return_value=machine),
                   unittest.mock.patch("os.path.realpath", return_value=blas),
                   unittest.mock.patch.object(canonical, "_processor_flags", return_value=set(flags.split()))):

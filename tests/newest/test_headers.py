@@ -29,11 +29,11 @@ class SyntaxCheck(unittest.TestCase):
         headers = self.folder / "torch/include"
         done = self.check(headers, "--only", "common/plot/markup.cpp")  # it takes nothing of libtorch
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertRegex(done.stdout, r"^libtorch 2.11.0 headers\n1 file, 0 with errors or warnings")
+        self.assertRegex(done.stdout, r"^libtorch 2.11.0 headers\n1 file .*, 0 with errors or warnings")
         done = self.check(headers, "--only", "tools/probe")
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stdout, r"(?ms)^tools/probe/probe.cpp:\n.*fatal error: torch/types.h")
-        self.assertIn("1 file, 1 with errors or warnings", done.stdout)
+        self.assertRegex(done.stdout, "1 file .*, 1 with errors or warnings")
 
     def test_every_file_is_looked_at(self):
         done = self.check(self.folder / "torch/include", "--list")

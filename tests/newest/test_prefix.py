@@ -92,6 +92,36 @@ class Newest(unittest.TestCase):
             else:
                 self.assertIn(f"libtorch 2.11.0 from the torch of {python}", done.stdout, what)
 
+    def test_another_one_in_the_same_folder(self):
+        """What is named now wins over what was found before; where nothing is named any more, that stays."""
+        other = self.folder / "other"
+        for prefix in (self.torch, other):
+            make_torch(prefix)
+        done = self.configure(ROOT)
+        self.assertIn(f"libtorch 2.11.0 from CMAKE_PREFIX_PATH ({self.torch}/", done.stdout)
+        again = self.run_it("cmake", "-S", ROOT, "-B", self.folder / "build", "-UCMAKE_PREFIX_PATH")
+        self.assertIn(f"libtorch 2.11.0 from CMAKE_PREFIX_PATH ({self.torch}/", again.stdout, "nothing is named any more")
+        done = self.run_it("cmake", "-S", ROOT, "-B", self.folder / "build", f"-DTorch_DIR={other}/share/cmake/Torch")
+        self.assertIn(f"libtorch 2.11.0 from Torch_DIR ({other}/", done.stdout)
+        self.assertIn(f"{other}/lib/libtorch.so", (self.folder / "build/build.ninja").read_text(encoding="utf-8"))
+        self.assertNotIn(f"{self.torch}/lib", (self.folder / "build/build.ninja").read_text(encoding="utf-8"))
+
+    def test_names_of_nothing_and_halves(self):
+        done = self.configure(ROOT, "-DTorch_DIR=/nowhere")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("Torch_DIR is /nowhere, but there is no TorchConfig.cmake in it", re.sub(r"\s+", " ", done.stderr))
+        done = self.configure(ROOT, "--fresh", "-DCOURSE_TORCH_FROM_PYTHON=/nowhere/python")
+        self.assertIn("COURSE_TORCH_FROM_PYTHON=/nowhere/python does not import torch: No such file or directory. Name",
+                      re.sub(r"\s+", " ", done.stderr))
+        make_torch(self.torch)
+        config = self.torch / "share/cmake/Torch/TorchConfig.cmake"
+        text = config.read_text(encoding="utf-8")
+        config.write_text(text.replace("${_prefix}/lib/lib${name}.so", "/usr/lib/elsewhere/lib${name}.so"), encoding="utf-8")
+        done = self.configure(ROOT, "--fresh")
+        self.assertIn("would be linked with /usr/lib/elsewhere/libtorch.so, which is another one's", re.sub(r"\s+", " ", done.stderr))
+        config.write_text(text + "if(", encoding="utf-8")
+        self.assertIn("damaged. Unpack or install it again", re.sub(r"\s+", " ", self.configure(ROOT, "--fresh").stderr))
+
     def test_bad_versions(self):
         for number, (text, expected) in enumerate((
                 ("// nothing\n", "does not say its version: neither torch/version.h nor torch/headeronly/version.h defines"),

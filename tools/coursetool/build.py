@@ -16,18 +16,25 @@ def folder(root: Path, preset: str) -> Path:
     return root / "build" / preset
 
 
-def configure(root: Path, preset: str) -> None:
-    """Configures once, and afresh when another libtorch is asked for than the one that was found."""
+def configuring(root: Path, preset: str) -> list[str]:
+    """What configures the preset: once, and afresh when another libtorch is asked for than before. []: nothing is to be done."""
     there = folder(root, preset)
     asked = [f"{name}={os.environ[name]}" for name in OWN_LIBTORCH if os.environ.get(name)]
     stamp = there / ".course_torch"
-    before = stamp.read_text(encoding="utf-8").split("\n") if stamp.exists() else []
-    fresh = stamp.exists() and before != (asked or [""])
-    if (there / "build.ninja").exists() and not fresh:
-        return
-    definitions = [f"-D{word}" for word in asked if word.startswith("COURSE_TORCH_FROM_PYTHON=")]
-    run(["cmake", "--preset", preset, *(["--fresh"] if fresh else []), *definitions], root)
+    before = stamp.read_text(encoding="utf-8").split("\n") if stamp.exists() else [""]
+    configured = (there / "build.ninja").exists()
+    fresh = configured and before != (asked or [""])
+    if configured and not fresh:
+        return []
+    there.mkdir(parents=True, exist_ok=True)
     stamp.write_text("\n".join(asked), encoding="utf-8")
+    return ["cmake", "--preset", preset, *(["--fresh"] if fresh else [])]
+
+
+def configure(root: Path, preset: str) -> None:
+    """Configures if need be."""
+    if command := configuring(root, preset):
+        run(command, root)
 
 
 def build(root: Path, preset: str, target: str | None) -> None:

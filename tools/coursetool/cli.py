@@ -277,6 +277,7 @@ VERBS = {
                 "STEP is 05, step05 or step05_evaluation; without one, the newest lesson that trains runs.\n"
                 "What stands behind -- goes to the program: ./course run 05 -- --epochs 1\n"
                 "--preset NAME (or COURSE_PRESET) builds another preset: release, dev, asan, cuda.\n"
+                "CMAKE_PREFIX_PATH, Torch_DIR or COURSE_TORCH_FROM_PYTHON name a libtorch of your own (README.md).\n"
                 "COURSE_NO_INSTALL=1 installs nothing and says what is missing.", run),
     "test": Verb("test [NAME]", "install what is missing, build, run the tests",
                  "NAME is a regular expression: only tests whose names match it run. --preset as for run.", test),
@@ -308,7 +309,8 @@ VERBS = {
                  "NAME is fashion-mnist or mnist; it is put into data/NAME, its checksums verified.\n"
                  "--url BASE fetches the four files from there instead.", data),
     "doctor": Verb("doctor", "what this machine has, what is wrong, how to mend it",
-                   "The exit code is 1 when something would stop a lesson.", doctor),
+                   "It looks at the libtorch that CMAKE_PREFIX_PATH, Torch_DIR or COURSE_TORCH_FROM_PYTHON name (README.md), as run\n"
+                   "does. --preset as for run. The exit code is 1 when something would stop a lesson.", doctor),
     "docs": Verb("docs [--check] [STEP...]", "bring the pages up to date with code and runs; or say what is stale",
                  "For authors: CONTRIBUTING.md tells how pages are made. 'pages' stands for those outside of the steps.\n"
                  "--check writes nothing, and exits with 1 if anything is stale; --build-dir FOLDER says where the\n"

@@ -106,20 +106,27 @@ def libtorch(root: Path, preset: str, stopped: list[str]) -> list[Finding]:
     if not (there / "bin" / "course_probe").exists():
         print("Building a small program to look at libtorch; the first time takes a minute or two.", flush=True)
     code, text = 0, ""
-    if not (there / "build.ninja").exists():
-        code, text = asked(["cmake", "--preset", preset], root)
+    if command := build.configuring(root, preset):
+        code, text = asked(command, root)
     if code == 0:
         code, text = asked(["cmake", "--build", "--preset", preset, "--target", "course_probe"], root)
     if code:
         remedy = "./course run installs it; or apt-get install libtorch-dev libopenblas0-openmp" \
             if "libtorch was not found" in text else "./course run shows the whole message; docs/faq.md knows many"
-        why = next((line.strip() for line in text.splitlines() if re.search(r"error|not found", line, re.I)), "it did not build")
+        why = said_by_cmake(text) or next((line.strip() for line in text.splitlines() if re.search(r"error|not found", line, re.I)),
+                                           "it did not build")
         return [Finding("bad", "libtorch", why, remedy)]
     code, text = output([there / "bin" / "course_probe", "--json"])
     if code:
         return [Finding("bad", "libtorch", f"a program with it does not run: {text.strip().splitlines()[-1]}",
                         "see docs/faq.md: Running")]
     return judge(json.loads(text), there)
+
+
+def said_by_cmake(text: str) -> str:
+    """The sentences of the first error that stopped CMake, on one line."""
+    found = re.search(r"CMake Error at [^\n]*:\n((?:  [^\n]*\n|\n(?=  ))+)", text)
+    return re.sub(r"\s+", " ", found[1]).strip() if found else ""
 
 
 def asked(command: list[str], root: Path) -> tuple[int, str]:
@@ -132,7 +139,7 @@ def judge(facts: dict, there: Path) -> list[Finding]:
     """The findings that the probe's facts make."""
     torch, blas, threads = facts["torch"], facts["blas"], facts["threads"]
     cache = (there / "CMakeCache.txt").read_text(encoding="utf-8")
-    origin = re.search(r"^COURSE_TORCH_ORIGIN_CACHED:INTERNAL=(.*)$", cache, re.M)
+    origin = re.search(r"^COURSE_TORCH_ORIGIN:INTERNAL=(.*)$", cache, re.M)
     findings = [Finding("ok", "libtorch", f"{torch['version']} from {origin[1] if origin else 'somewhere'} ({torch['library']})")]
     findings.append(Finding("ok", "C++ ABI", "cxx11, as this compiler's") if torch["cxx11_abi"] else
                     Finding("bad", "C++ ABI", "the old one; nothing else on this machine links with it",
@@ -157,7 +164,7 @@ def judge(facts: dict, there: Path) -> list[Finding]:
 
 def cuda(torch: dict, driver: dict) -> list[Finding]:
     """The GPUs, their driver, and what of CUDA this libtorch has: whether these fit together."""
-    findings = []
+    findings = [] if driver["gpus"] else [Finding("ok", "GPU", f"none: {driver['trouble']}")]
     for index, gpu in enumerate(driver["gpus"]):
         name = f"GPU {index}" if len(driver["gpus"]) > 1 else "GPU"
         major, minor = gpu["capability"]
