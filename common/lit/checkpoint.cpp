@@ -6,9 +6,10 @@
 #include <algorithm>
 #include <system_error>
 
+#include "lit/checkpoint/errors.h"
+#include "lit/checkpoint/weights.h"
 #include "lit/core/messages.h"
 #include "lit/error.h"
-#include "lit/trainer/checkpoint_connector.h"
 #include "serialize/checked.h"
 #include "serialize/torch_file.h"
 

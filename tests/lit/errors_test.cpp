@@ -63,6 +63,17 @@ TEST_F(Errors, StepsThatAreMissing) {
   EXPECT_THAT(error_of([&] { trainer.predict(Bare(), numbers(1)); }), HasSubstr("predict_step()"));
 }
 
+TEST_F(Errors, AnEntryPointCalledInsideARun) {
+  const auto module = std::make_shared<Line>();
+  Trainer trainer(quiet({.max_epochs = 1}));
+  module->on_step = [&](Line&, const Batch&, int64_t, const torch::Tensor&) {
+    EXPECT_EQ(error_of([&] { trainer.test(module, numbers(1)); }),
+              "test was called while fit runs; call it afterwards, or use another Trainer");
+  };
+  trainer.fit(module, numbers(2));
+  EXPECT_EQ(trainer.global_step(), 2) << "the run goes on";
+}
+
 TEST_F(Errors, AModulePassedAsItsBase) {
   class Step : public LightningModule {
    public:
@@ -73,11 +84,21 @@ TEST_F(Errors, AModulePassedAsItsBase) {
     }
     torch::Tensor w;
   };
-  // Nobody can tell from the type that there is no validation_step: it is found out by calling it.
+  // The type does not tell that there is no validation_step.
   const std::shared_ptr<LightningModule> erased = std::make_shared<Step>();
   Trainer trainer(quiet({.max_epochs = 1}));
   EXPECT_THAT(error_of([&] { trainer.fit(erased, numbers(1), numbers(1)); }),
-              HasSubstr("the module has no validation_step(); override it."));
+              HasSubstr("fit was given a Step as a LightningModule, so its overridden hooks are "
+                        "unknown; pass it as a std::shared_ptr<Step>, or let it override "
+                        "overridden_hooks()"));
+  EXPECT_EQ(trainer.state().status, TrainerState::Status::initializing) << "nothing has begun";
+  class Data : public LightningDataModule {
+   public:
+    Loaders train_dataloader() override { return numbers(1); }
+  };
+  const std::shared_ptr<LightningDataModule> data = std::make_shared<Data>();
+  EXPECT_THAT(error_of([&] { trainer.fit(std::make_shared<Step>(), data); }),
+              HasSubstr("fit was given a Data as a LightningDataModule"));
   class Told : public Step {
    public:
     std::optional<HookSet> overridden_hooks() const override {

@@ -187,7 +187,7 @@ TEST_F(Fit, Limits) {
                 "least 0.1"));
   Trainer half(quiet({.max_epochs = 1, .limit_train_batches = 0.5}));
   EXPECT_THAT(error_of([&] { half.fit(std::make_shared<Line>(), numbers(4, 1, false)); }),
-              HasSubstr("nobody knows how many batches the train loader has"));
+              HasSubstr("the train loader does not tell how many batches it has"));
 }
 
 TEST_F(Fit, SanityCheckRunsAFewBatchesAndLeavesNoTrace) {

@@ -5,10 +5,13 @@
 
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "lit/core/batch.h"
+#include "lit/core/hooks.h"
 #include "lit/core/module.h"
 #include "lit/core/step_output.h"
 #include "serialize/value.h"
@@ -84,17 +87,44 @@ class Callback {
   virtual void on_load_checkpoint(Trainer&, LightningModule&, const course::Dict& /*checkpoint*/) {}
   /// A run ends by an exception, Interrupted among them.
   virtual void on_exception(Trainer&, LightningModule&, const std::exception&) {}
+
+  /// Which hooks it has of its own; none: nobody knows, since it was not made by lit::callback().
+  const std::optional<HookSet>& overridden_hooks() const { return overridden_; }
+  void set_overridden_hooks(const HookSet& hooks) { overridden_ = hooks; }
+
+ private:
+  std::optional<HookSet> overridden_;
 };
+
+/// The hooks that T, or a class between it and Callback, overrides.
+template <typename T>
+HookSet overridden_callback_hooks() {
+  HookSet hooks;
+// One that is private or overloaded has no type here, and counts as overridden.
+#define LIT_OVERRIDDEN(hook)                                                              \
+  if constexpr (!requires {                                                               \
+                  requires std::is_same_v<decltype(&T::hook), decltype(&Callback::hook)>; \
+                }) {                                                                      \
+    hooks.set(Hook::hook);                                                                \
+  }
+  LIT_CALLBACK_HOOKS(LIT_OVERRIDDEN)
+#undef LIT_OVERRIDDEN
+  return hooks;
+}
 
 /// A callback of type T for the list of a Trainer: `lit::callback<EarlyStopping>({.monitor =
 /// "val_loss"})`.
 template <typename T>
 std::shared_ptr<T> callback() {
-  return std::make_shared<T>();
+  auto made = std::make_shared<T>();
+  made->set_overridden_hooks(overridden_callback_hooks<T>());
+  return made;
 }
 template <typename T>
 std::shared_ptr<T> callback(typename T::Options options) {
-  return std::make_shared<T>(std::move(options));
+  auto made = std::make_shared<T>(std::move(options));
+  made->set_overridden_hooks(overridden_callback_hooks<T>());
+  return made;
 }
 
 }  // namespace lit

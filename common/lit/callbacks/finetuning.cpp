@@ -7,10 +7,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "lit/checkpoint/errors.h"
 #include "lit/core/messages.h"
 #include "lit/core/names.h"
 #include "lit/error.h"
-#include "lit/trainer/checkpoint_connector.h"
 #include "lit/trainer/trainer.h"
 #include "serialize/checked.h"
 #include "serialize/optimizer_state.h"

@@ -1,8 +1,8 @@
 // LightningDataModule: the defaults of its hooks.
 #include "lit/core/data_module.h"
 
+#include "lit/core/module_run.h"
 #include "lit/error.h"
-#include "lit/trainer/trainer.h"
 
 namespace lit {
 
@@ -30,14 +30,12 @@ void LightningDataModule::save_hyperparameters(const course::Dict& hparams, bool
 }
 
 Trainer& LightningDataModule::trainer() const {
-  if (trainer_ == nullptr) {
-    throw Error("the data module was asked for its Trainer, but none uses it");
-  }
-  return *trainer_;
+  if (run_ == nullptr) throw Error("the data module was asked for its Trainer, but none uses it");
+  return run_->trainer();
 }
 
 torch::Device LightningDataModule::device() const {
-  return trainer_ == nullptr ? torch::Device(torch::kCPU) : trainer_->strategy().root_device();
+  return run_ == nullptr ? torch::Device(torch::kCPU) : run_->device();
 }
 
 }  // namespace lit

@@ -16,6 +16,7 @@
 
 namespace lit {
 
+class ModuleRun;
 class Trainer;
 
 /// Makes loaders for any model. Names and order are those of Lightning's LightningDataModule.
@@ -63,11 +64,11 @@ class LightningDataModule {
   torch::Device device() const;
 
  private:
-  friend class Trainer;
+  friend class Attachment;
   course::Dict hparams_;
   std::string hparams_name_ = "kwargs";
   bool logs_hparams_ = true;
-  Trainer* trainer_ = nullptr;
+  ModuleRun* run_ = nullptr;
 };
 
 /// The hooks that D overrides.
@@ -100,17 +101,24 @@ class DataModuleRef {
   template <std::derived_from<LightningDataModule> D>
   DataModuleRef(const std::shared_ptr<D>& data_module) : data_module_(data_module) {
     if (data_module == nullptr) return;
-    hooks_ = typeid(*data_module) == typeid(D)
-                 ? overridden_data_hooks<D>()
-                 : data_module->overridden_hooks().value_or(HookSet::all());
+    if (typeid(*data_module) == typeid(D)) {
+      hooks_ = overridden_data_hooks<D>();
+    } else if (const std::optional<HookSet> told = data_module->overridden_hooks()) {
+      hooks_ = *told;
+    } else {
+      is_known_ = false;
+    }
   }
 
   const std::shared_ptr<LightningDataModule>& data_module() const { return data_module_; }
   const HookSet& hooks() const { return hooks_; }
+  /// false: it was passed as a base class, and has no overridden_hooks().
+  bool is_known() const { return is_known_; }
 
  private:
   std::shared_ptr<LightningDataModule> data_module_;
   HookSet hooks_;
+  bool is_known_ = true;
 };
 
 }  // namespace lit

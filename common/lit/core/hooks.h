@@ -30,6 +30,20 @@ namespace lit {
   X(lr_scheduler_step) X(on_exception) X(on_save_checkpoint) X(on_load_checkpoint)
 // clang-format on
 
+// Those that callbacks have, too.
+// clang-format off
+#define LIT_CALLBACK_HOOKS(X) \
+  X(setup) X(teardown) X(on_fit_start) X(on_fit_end) X(on_sanity_check_start) X(on_sanity_check_end) \
+  X(on_train_start) X(on_train_end) X(on_train_epoch_start) X(on_train_epoch_end) \
+  X(on_train_batch_start) X(on_train_batch_end) X(on_validation_start) X(on_validation_end) \
+  X(on_validation_epoch_start) X(on_validation_epoch_end) X(on_validation_batch_start) \
+  X(on_validation_batch_end) X(on_test_start) X(on_test_end) X(on_test_epoch_start) \
+  X(on_test_epoch_end) X(on_test_batch_start) X(on_test_batch_end) X(on_predict_start) \
+  X(on_predict_end) X(on_predict_epoch_start) X(on_predict_epoch_end) X(on_predict_batch_start) \
+  X(on_predict_batch_end) X(on_before_zero_grad) X(on_before_backward) X(on_after_backward) \
+  X(on_before_optimizer_step) X(on_exception) X(on_save_checkpoint) X(on_load_checkpoint)
+// clang-format on
+
 enum class Hook {
 #define LIT_ENUMERATOR(name) name,
   LIT_HOOKS(LIT_ENUMERATOR)

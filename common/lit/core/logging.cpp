@@ -134,11 +134,12 @@ Results::Entry Results::made(Hook hook, const std::string& name, int64_t loader,
           .sum = 0.0};
 }
 
-void Results::log(Hook hook, const std::string& name, int64_t loader, const LogValue& value,
-                  const LogOptions& options, const Batch* batch) {
+const Results::Entry& Results::log(Hook hook, const std::string& name, int64_t loader,
+                                   const LogValue& value, const LogOptions& options,
+                                   const Batch* batch) {
   Entry& known = entry(hook, name, loader, options);
   known.last = value;
-  if (!*options.on_epoch) return;
+  if (!*options.on_epoch) return known;
   if (known.weight < 0) {
     known.sum = start_of(options.reduce_fx, value.single());
     known.weight = 0;
@@ -155,15 +156,17 @@ void Results::log(Hook hook, const std::string& name, int64_t loader, const LogV
   }
   known.sum = combined(options.reduce_fx, known.sum, value, weight);
   known.weight += weight;
+  return known;
 }
 
-void Results::log(Hook hook, const std::string& name, int64_t loader,
-                  std::shared_ptr<Metric> metric, const LogOptions& options) {
+const Results::Entry& Results::log(Hook hook, const std::string& name, int64_t loader,
+                                   std::shared_ptr<Metric> metric, const LogOptions& options) {
   Entry& known = entry(hook, name, loader, options);
   if (known.metric != nullptr && known.metric != metric) {
     throw Error("log(\"" + name + "\") was given two metrics in one epoch; give each its own name");
   }
   known.metric = std::move(metric);
+  return known;
 }
 
 void Results::reset() {
@@ -196,21 +199,23 @@ LogValue Results::reduced(const Entry& entry) {
 void Results::collect(bool on_step, bool training, const Sinks& sinks,
                       std::optional<int64_t> loader) const {
   for (const Entry& entry : entries_) {
-    if (loader && entry.source != *loader) continue;
-    if (!(on_step ? *entry.options.on_step : *entry.options.on_epoch)) continue;
-    const std::optional<LogValue> found = value_of(entry, on_step);
-    if (!found) continue;
-    const LogValue& value = *found;
-    const std::string& name = on_step ? entry.step_name : entry.epoch_name;
-    if (sinks.callback != nullptr && (training || !on_step)) {
-      sinks.callback->insert_or_assign(entry.bare_name, value);
-      sinks.callback->insert_or_assign(name, value);
-    }
-    if (sinks.logged != nullptr && entry.options.logger) {
-      sinks.logged->insert_or_assign(name, value);
-    }
-    if (sinks.bar != nullptr && entry.options.prog_bar) sinks.bar->insert_or_assign(name, value);
+    if (!loader || entry.source == *loader) route(entry, on_step, training, sinks);
   }
+}
+
+void Results::route(const Entry& entry, bool on_step, bool training, const Sinks& sinks) {
+  if (!(on_step ? *entry.options.on_step : *entry.options.on_epoch)) return;
+  const std::optional<LogValue> found = value_of(entry, on_step);
+  if (!found) return;
+  const LogValue& value = *found;
+  const std::string& name = on_step ? entry.step_name : entry.epoch_name;
+  if (sinks.callback != nullptr && (training || !on_step)) {
+    sinks.callback->insert_or_assign(entry.bare_name, value);
+    sinks.callback->insert_or_assign(name, value);
+  }
+  if (sinks.logged != nullptr && entry.options.logger) sinks.logged->insert_or_assign(name, value);
+  if (sinks.row != nullptr && entry.options.logger) sinks.row->insert_or_assign(name, value);
+  if (sinks.bar != nullptr && entry.options.prog_bar) sinks.bar->insert_or_assign(name, value);
 }
 
 // --- For a checkpoint -------------------------------------------------------------------------

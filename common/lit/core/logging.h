@@ -72,37 +72,7 @@ Metrics metrics_of(const course::Dict& state);
 /// Everything logged in one epoch (or evaluation), by hook, name and loader.
 class Results {
  public:
-  /// One call of log(), with all options settled.
-  /// @param loader  number of the evaluation loader where there are several; else -1
-  /// @param batch   for the weight of a mean; nullptr: it counts as one sample
-  void log(Hook hook, const std::string& name, int64_t loader, const LogValue& value,
-           const LogOptions& options, const Batch* batch);
-  /// A metric, which sums up by itself: its step value is that of its last forward(), its epoch
-  /// value what it computes, and reset() resets it.
-  void log(Hook hook, const std::string& name, int64_t loader, std::shared_ptr<Metric> metric,
-           const LogOptions& options);
-
-  /// Where the values of one moment go. All are optional.
-  struct Sinks {
-    Metrics* callback = nullptr;  ///< callback_metrics: what monitors read
-    Metrics* logged = nullptr;    ///< what loggers get
-    Metrics* bar = nullptr;       ///< progress_bar_metrics
-  };
-  /// The latest values (`on_step`), or those of the epoch so far.
-  /// @param training  callback metrics have step values in training only
-  /// @param loader    only those that were logged for that evaluation loader (-1: for none of
-  /// several); by default all
-  void collect(bool on_step, bool training, const Sinks& sinks,
-               std::optional<int64_t> loader = std::nullopt) const;
-
-  void reset();
-  /// The entries, with metrics by their names in the module.
-  course::Dict state_dict(const std::map<const Metric*, std::string>& names) const;
-  void load_state_dict(const course::Dict& state,
-                       const std::map<std::string, std::shared_ptr<Metric>>& metrics);
-  bool empty() const { return entries_.empty(); }
-
- private:
+  /// What one name was given in one hook, for one loader.
   struct Entry {
     Hook hook;
     std::string name;
@@ -115,6 +85,41 @@ class Results {
     int64_t weight = -1;  // -1: nothing was summed up yet
     std::shared_ptr<Metric> metric = nullptr;
   };
+
+  /// One call of log(), with all options settled.
+  /// @param loader  number of the evaluation loader where there are several; else -1
+  /// @param batch   for the weight of a mean; nullptr: it counts as one sample
+  const Entry& log(Hook hook, const std::string& name, int64_t loader, const LogValue& value,
+                   const LogOptions& options, const Batch* batch);
+  /// A metric, which sums up by itself: its step value is that of its last forward(), its epoch
+  /// value what it computes, and reset() resets it.
+  const Entry& log(Hook hook, const std::string& name, int64_t loader,
+                   std::shared_ptr<Metric> metric, const LogOptions& options);
+
+  /// Where the values of one moment go. All are optional.
+  struct Sinks {
+    Metrics* callback = nullptr;  ///< callback_metrics: what monitors read
+    Metrics* logged = nullptr;    ///< logged_metrics: what loggers got, of all times
+    Metrics* row = nullptr;       ///< what they get now
+    Metrics* bar = nullptr;       ///< progress_bar_metrics
+  };
+  /// The latest values (`on_step`), or those of the epoch so far.
+  /// @param training  callback metrics have step values in training only
+  /// @param loader    only those that were logged for that evaluation loader (-1: for none of
+  /// several); by default all
+  void collect(bool on_step, bool training, const Sinks& sinks,
+               std::optional<int64_t> loader = std::nullopt) const;
+  /// The same of one entry.
+  static void route(const Entry& entry, bool on_step, bool training, const Sinks& sinks);
+
+  void reset();
+  /// The entries, with metrics by their names in the module.
+  course::Dict state_dict(const std::map<const Metric*, std::string>& names) const;
+  void load_state_dict(const course::Dict& state,
+                       const std::map<std::string, std::shared_ptr<Metric>>& metrics);
+  bool empty() const { return entries_.empty(); }
+
+ private:
   static Entry made(Hook hook, const std::string& name, int64_t loader, int64_t source,
                     const LogOptions& options);
   Entry& entry(Hook hook, const std::string& name, int64_t loader, const LogOptions& options);

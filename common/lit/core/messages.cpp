@@ -14,14 +14,21 @@ MessageHandler& handler() {
   return current;
 }
 
+thread_local bool silent = false;
+
 void say(Level level, const std::string& text) {
-  if (handler()) handler()(level, text);
+  if (!silent && handler()) handler()(level, text);
 }
 
 }  // namespace
 
 MessageHandler set_message_handler(MessageHandler next) {
   return std::exchange(handler(), std::move(next));
+}
+
+Silence::Silence(bool wanted) : before_(std::exchange(silent, silent || wanted)) {}
+Silence::~Silence() {
+  silent = before_;
 }
 
 void info(const std::string& text) {

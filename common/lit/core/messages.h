@@ -19,6 +19,19 @@ MessageHandler set_message_handler(MessageHandler handler);
 void info(const std::string& text);
 void warn(const std::string& text);
 
+/// While one is alive that was told to, this thread says nothing: a process that is not the first
+/// of several would say everything once more.
+class Silence {
+ public:
+  explicit Silence(bool silent);
+  ~Silence();
+  Silence(const Silence&) = delete;
+  Silence& operator=(const Silence&) = delete;
+
+ private:
+  bool before_;
+};
+
 /// Runs an action while another error is on its way: what it throws becomes a warning that names
 /// `who`.
 template <typename Action>

@@ -4,9 +4,10 @@
 #include <torch/torch.h>
 
 #include "lit/core/messages.h"
+#include "lit/core/module_run.h"
 #include "lit/error.h"
 #include "lit/metrics/collection.h"
-#include "lit/trainer/trainer.h"
+#include "lit/run/progress.h"
 
 namespace lit {
 namespace {
@@ -68,13 +69,13 @@ void LightningModule::on_predict_batch_start(const Batch&, int64_t, int64_t) {}
 void LightningModule::on_predict_batch_end(const Batch&, const Batch&, int64_t, int64_t) {}
 
 void LightningModule::on_validation_model_train() {
-  trainer().restore_modes();
+  run().restore_modes();
 }
 void LightningModule::on_test_model_train() {
-  trainer().restore_modes();
+  run().restore_modes();
 }
 void LightningModule::on_predict_model_train() {
-  trainer().restore_modes();
+  run().restore_modes();
 }
 void LightningModule::on_validation_model_zero_grad() {
   for (torch::Tensor& parameter : parameters()) parameter.mutable_grad() = torch::Tensor();
@@ -112,13 +113,13 @@ void LightningModule::lr_scheduler_step(LRScheduler& scheduler, std::optional<do
 
 void LightningModule::log(const std::string& name, const LogValue& value,
                           const LogOptions& options) {
-  if (trainer_ != nullptr) return trainer_->log(name, value, options);
+  if (run_ != nullptr) return run_->log(name, value, options);
   warn_of_log_without_trainer(name);
 }
 
 void LightningModule::log_metric(const std::string& name, const std::shared_ptr<Metric>& metric,
                                  const LogOptions& options) {
-  if (trainer_ != nullptr) return trainer_->log(name, metric, options);
+  if (run_ != nullptr) return run_->log(name, metric, options);
   warn_of_log_without_trainer(name);
 }
 
@@ -170,17 +171,21 @@ void LightningModule::unfreeze() {
   train();
 }
 
+ModuleRun& LightningModule::run() const {
+  if (run_ == nullptr) throw Error("the module was asked for its Trainer, but none runs it");
+  return *run_;
+}
+
 Trainer& LightningModule::trainer() const {
-  if (trainer_ == nullptr) throw Error("the module was asked for its Trainer, but none runs it");
-  return *trainer_;
+  return run().trainer();
 }
 
 int64_t LightningModule::current_epoch() const {
-  return trainer_ == nullptr ? 0 : trainer_->current_epoch();
+  return run_ == nullptr ? 0 : run_->progress().current_epoch;
 }
 
 int64_t LightningModule::global_step() const {
-  return trainer_ == nullptr ? 0 : trainer_->global_step();
+  return run_ == nullptr ? 0 : run_->progress().global_step;
 }
 
 torch::Device LightningModule::device() const {
@@ -191,16 +196,16 @@ torch::Device LightningModule::device() const {
 }
 
 Logger* LightningModule::logger() const {
-  return trainer_ == nullptr ? nullptr : trainer_->logger();
+  return run_ == nullptr ? nullptr : run_->logger();
 }
 
 std::vector<LightningOptimizer>& LightningModule::optimizers() const {
-  return trainer().optimizers();
+  return run().optimizers().optimizers;
 }
 
 std::vector<std::shared_ptr<LRScheduler>> LightningModule::lr_schedulers() const {
   std::vector<std::shared_ptr<LRScheduler>> schedulers;
-  for (const auto& config : trainer().lr_scheduler_configs()) {
+  for (const auto& config : run().optimizers().schedulers) {
     schedulers.push_back(config.scheduler);
   }
   return schedulers;
@@ -212,7 +217,7 @@ void LightningModule::manual_backward(const torch::Tensor& loss) {
         "manual_backward() was called in automatic optimization, where the Trainer does it; set "
         "automatic_optimization to false in the module's constructor");
   }
-  trainer().manual_backward(loss);
+  run().manual_backward(loss);
 }
 
 void LightningModule::toggle_optimizer(const LightningOptimizer& optimizer) {

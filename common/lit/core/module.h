@@ -29,6 +29,7 @@ class Callback;
 class Logger;
 class Metric;
 class MetricCollection;
+class ModuleRun;
 class Trainer;
 
 /// How gradients are made smaller: their common 2-norm to at most the value, or each number to
@@ -250,7 +251,7 @@ class LightningModule : public torch::nn::Module {
                       GradientClip gradient_clip_algorithm = GradientClip::norm);
 
   /// Which hooks this type has of its own. The entry points find out from the type they are called
-  /// with; only a module that is passed as a base class must say it:
+  /// with; only a module that is passed as a base class must say it, or is refused:
   ///
   ///     std::optional<HookSet> overridden_hooks() const override {
   ///       return lit::overridden_hooks<MyModule>();
@@ -258,7 +259,9 @@ class LightningModule : public torch::nn::Module {
   virtual std::optional<HookSet> overridden_hooks() const { return std::nullopt; }
 
  private:
-  friend class Trainer;
+  friend class Attachment;
+  /// @throws Error outside of a run
+  ModuleRun& run() const;
   void log_metric(const std::string& name, const std::shared_ptr<Metric>& metric,
                   const LogOptions& options);
   void log_metrics(const std::shared_ptr<MetricCollection>& metrics, const LogOptions& options);
@@ -266,7 +269,7 @@ class LightningModule : public torch::nn::Module {
   course::Dict hparams_;
   std::string hparams_name_ = "kwargs";
   bool logs_hparams_ = true;
-  Trainer* trainer_ = nullptr;
+  ModuleRun* run_ = nullptr;
   std::vector<std::pair<torch::Tensor, bool>> toggled_;
 };
 
@@ -308,9 +311,13 @@ class ModuleRef {
   template <std::derived_from<LightningModule> M>
   ModuleRef(const std::shared_ptr<M>& module) : module_(module) {
     if (module == nullptr) return;  // the Trainer has the words for it
-    const bool static_type_is_all = typeid(*module) == typeid(M);
-    hooks_ = static_type_is_all ? lit::overridden_hooks<M>()
-                                : module->overridden_hooks().value_or(HookSet::all());
+    if (typeid(*module) == typeid(M)) {
+      hooks_ = lit::overridden_hooks<M>();
+    } else if (const std::optional<HookSet> told = module->overridden_hooks()) {
+      hooks_ = *told;
+    } else {
+      is_known_ = false;
+    }
   }
   template <std::derived_from<LightningModule> M>
   ModuleRef(const torch::nn::ModuleHolder<M>& holder)
@@ -318,10 +325,13 @@ class ModuleRef {
 
   const std::shared_ptr<LightningModule>& module() const { return module_; }
   const HookSet& hooks() const { return hooks_; }
+  /// false: it was passed as a base class, and has no overridden_hooks().
+  bool is_known() const { return is_known_; }
 
  private:
   std::shared_ptr<LightningModule> module_;
   HookSet hooks_;
+  bool is_known_ = true;
 };
 
 }  // namespace lit

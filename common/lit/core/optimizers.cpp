@@ -1,13 +1,7 @@
-// An optimizer as the Trainer hands it out.
+// What a training_step that optimizes by hand works with.
 #include "lit/core/optimizers.h"
 
-#include "lit/trainer/trainer.h"
-
 namespace lit {
-
-void LightningOptimizer::step(Closure closure) {
-  trainer_->step_optimizer(*this, closure);
-}
 
 void drop_gradients(torch::optim::Optimizer& optimizer) {
   for (auto& group : optimizer.param_groups()) {

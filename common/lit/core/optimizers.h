@@ -16,7 +16,7 @@
 
 namespace lit {
 
-class Trainer;
+class LightningOptimizer;
 
 /// A scheduler, and when the Trainer steps it (Lightning's lr_scheduler config).
 struct LRSchedulerConfig {
@@ -62,25 +62,47 @@ void drop_gradients(torch::optim::Optimizer& optimizer);
 /// Computes the loss and its gradients once more, and returns the loss.
 using Closure = std::function<torch::Tensor()>;
 
+/// Who steps an optimizer during a run: with the hooks around it.
+class OptimizerStepper {
+ public:
+  virtual ~OptimizerStepper() = default;
+  virtual void step(LightningOptimizer& optimizer, const Closure& closure) = 0;
+};
+
 /// An optimizer as the Trainer hands it out: its step() calls the hooks and counts as one
 /// global_step. Everything else of the optimizer is behind `->`.
 class LightningOptimizer {
  public:
-  LightningOptimizer(Trainer& trainer, std::shared_ptr<torch::optim::Optimizer> optimizer)
-      : trainer_(&trainer), optimizer_(std::move(optimizer)) {}
+  explicit LightningOptimizer(std::shared_ptr<torch::optim::Optimizer> optimizer,
+                              OptimizerStepper* stepper = nullptr)
+      : optimizer_(std::move(optimizer)), stepper_(stepper) {}
 
   /// Changes the parameters. In automatic optimization the Trainer gives the closure, which runs
-  /// training_step and backward.
-  void step(Closure closure = nullptr);
+  /// training_step and backward. Outside of a run it is the optimizer's own step().
+  void step(Closure closure = nullptr) {
+    if (stepper_ == nullptr) {
+      optimizer_->step(closure);
+    } else {
+      stepper_->step(*this, closure);
+    }
+  }
   void zero_grad() { drop_gradients(*optimizer_); }
 
   torch::optim::Optimizer& operator*() const { return *optimizer_; }
   torch::optim::Optimizer* operator->() const { return optimizer_.get(); }
   const std::shared_ptr<torch::optim::Optimizer>& optimizer() const { return optimizer_; }
 
+  void set_stepper(OptimizerStepper* stepper) { stepper_ = stepper; }
+
  private:
-  Trainer* trainer_;
   std::shared_ptr<torch::optim::Optimizer> optimizer_;
+  OptimizerStepper* stepper_;
+};
+
+/// What configure_optimizers() has returned, as the Trainer keeps it.
+struct OptimizerList {
+  std::vector<LightningOptimizer> optimizers;
+  std::vector<LRSchedulerConfig> schedulers;
 };
 
 }  // namespace lit

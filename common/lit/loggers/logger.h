@@ -75,6 +75,14 @@ class LoggerChoice {
   List list_;
 };
 
+/// Where a run's files go: the first logger's log_dir, else its save_dir, else `otherwise`.
+inline std::string folder_of(const std::vector<std::shared_ptr<Logger>>& loggers,
+                             const std::string& otherwise) {
+  if (!loggers.empty() && !loggers.front()->log_dir().empty()) return loggers.front()->log_dir();
+  if (!loggers.empty() && !loggers.front()->save_dir().empty()) return loggers.front()->save_dir();
+  return otherwise;
+}
+
 namespace detail {
 /// "train-loss" for the prefix "train": Lightning's way to tell loggers apart that share a place.
 inline std::string prefixed(const std::string& prefix, const std::string& name) {

@@ -6,22 +6,23 @@
 #include <utility>
 
 #include "lit/core/loader.h"
-#include "lit/trainer/trainer.h"
+#include "lit/error.h"
+#include "lit/run/progress.h"
 
 namespace lit {
 
-/// Draws batches from a loader. Where nobody knows how many there are, it fetches one ahead, so
-/// that is_last() is right.
+/// Draws batches from a loader. If their number is unknown it fetches one ahead, so that is_last()
+/// is right.
 class Fetcher {
  public:
   Fetcher() = default;
-  /// @param limit  Trainer::unlimited(), or batches to stop after
+  /// @param limit  kUnlimited, or batches to stop after
   Fetcher(std::shared_ptr<Loader> loader, int64_t limit)
       : loader_(std::move(loader)), limit_(limit) {
     ahead_is_needed_ = !loader_->batches();
   }
 
-  /// The loader has been told of its epoch, of which so many batches are over.
+  /// The loader has begun its epoch; `count` of its batches are done.
   void begin(int64_t count = 0) {
     count_ = count;
     ahead_.reset();
@@ -34,9 +35,8 @@ class Fetcher {
   course::Dict state(bool again) const {
     if (again && !keep_state_) {
       throw Error(
-          "a checkpoint in the middle of a batch needs the place before it, which is kept only if "
-          "a "
-          "callback of the Trainer writes checkpoints; save it in a hook behind the batch");
+          "a checkpoint in the middle of a batch needs the loader's position before it, which is "
+          "kept only if a callback of the Trainer writes checkpoints; save it after the batch");
     }
     if (again) return before_;
     return ahead_is_needed_ && (ahead_ || over_) ? before_ahead_ : loader_->state_dict();

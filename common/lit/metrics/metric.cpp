@@ -14,65 +14,17 @@
 #include "lit/core/messages.h"
 #include "lit/core/names.h"
 #include "lit/error.h"
+#include "lit/metrics/metric_states.h"
 #include "serialize/checked.h"
 #include "serialize/python_text.h"
 
 namespace lit {
 namespace {
 
-// Around everything that touches states: they record no graph, and can be written to wherever they
-// were made (tensors that are made in inference mode could not, outside of it).
-struct Plain {
-  torch::InferenceMode off{false};
-  torch::NoGradGuard no_grad;
-};
-
-// Metal has no float64.
-torch::Tensor moved(const torch::Tensor& tensor, torch::Device device) {
-  if (!tensor.defined()) return tensor;
-  const bool narrow = device.is_mps() && tensor.scalar_type() == torch::kFloat64;
-  return tensor.to(device, narrow ? torch::kFloat32 : tensor.scalar_type());
-}
-
-torch::Tensor reduced(StateReduce reduce, const torch::Tensor& a, int64_t weight_a,
-                      const torch::Tensor& b, int64_t weight_b) {
-  switch (reduce) {
-    case StateReduce::sum:
-      return a + b;
-    case StateReduce::mean:
-      return (a * weight_a + b * weight_b) / std::max<int64_t>(1, weight_a + weight_b);
-    case StateReduce::min:
-      return torch::minimum(a, b);
-    case StateReduce::max:
-      return torch::maximum(a, b);
-    case StateReduce::cat:
-      return torch::cat({a, b});
-    case StateReduce::none:
-      break;
-  }
-  throw Error("a state without a reduction cannot be merged with another");
-}
-
-std::string shape_and_dtype(const torch::Tensor& tensor) {
-  return fmt::format("a tensor of shape {} and dtype {}", c10::str(tensor.sizes()),
-                     c10::toString(tensor.scalar_type()));
-}
-
-// The state of a checkpoint, which is like the one it began with. A number may be a wider one by
-// now, or a narrower one of Metal's.
-const torch::Tensor& restored(const course::Dict& from, const std::string& name,
-                              const torch::Tensor& initial, bool any_shape) {
-  const course::Value& value = from.at(name);
-  const bool is_tensor = value.is<torch::Tensor>();
-  const bool are_numbers =
-      initial.is_floating_point() && is_tensor && value.as_tensor().is_floating_point();
-  const torch::Dtype dtype = are_numbers ? value.as_tensor().scalar_type() : initial.scalar_type();
-  const auto sizes = any_shape && is_tensor ? value.as_tensor().sizes() : initial.sizes();
-  return course::tensor(value, name, sizes, dtype);
-}
-
-const char* const kUpdateCount = "update_count";
-const char* const kOptions = "options";
+using detail::kOptions;
+using detail::kUpdateCount;
+using detail::moved;
+using detail::Plain;
 
 }  // namespace
 
@@ -350,72 +302,6 @@ void Metric::take(const OfBatch& batch) {
   last_value_ = batch.values.front().detach();
 }
 
-// The states of `more` behind those of `to`, which nobody else holds: lists grow where they are.
-void Metric::append(Counted& to, const Counted& more) {
-  std::vector<torch::Tensor> values;
-  for (const auto& [name, state] : to.states) {
-    if (!state.initial.defined()) continue;
-    values.push_back(reduced(state.reduce, state.value, to.update_count, more.states.at(name).value,
-                             more.update_count));
-  }
-  auto value = values.begin();
-  for (auto& [name, state] : to.states) {
-    if (state.initial.defined()) {
-      state.value = *value++;
-    } else {
-      const auto& list = more.states.at(name).list;
-      state.list.insert(state.list.end(), list.begin(), list.end());
-    }
-  }
-  to.update_count += more.update_count;
-  changed(to);
-}
-
-void Metric::merge_state(const Metric& other) {
-  const Plain plain;
-  const std::string name = class_name(*this);
-  const auto refuse = [&](const std::string& why) {
-    throw Error(fmt::format("{} cannot take in what {} has counted; {}", name,
-                            typeid(*this) == typeid(other) ? "another " + name : class_name(other),
-                            why));
-  };
-  if (typeid(*this) != typeid(other)) refuse("it is another metric");
-  try {
-    check_same(other.option_values());
-  } catch (const course::Error& error) {
-    refuse(error.what());
-  }
-  const States &mine = counted_->states, &others = other.counted_->states;
-  for (const auto& [key, state] : others) {
-    if (mine.find(key) == mine.end()) refuse("that one has the state " + key + ", this one not");
-  }
-  for (const auto& [key, state] : mine) {
-    const auto found = others.find(key);
-    if (found == others.end()) refuse("this one has the state " + key + ", that one not");
-    const State& that = found->second;
-    const bool is_list = !state.initial.defined();
-    if (is_list != !that.initial.defined()) refuse(key + " is a list in one of them alone");
-    if (state.reduce == StateReduce::none) refuse(key + " has no reduction");
-    if (is_list) continue;
-    const bool fits = state.any_shape || state.value.sizes() == that.value.sizes();
-    if (!fits || state.value.scalar_type() != that.value.scalar_type()) {
-      refuse(fmt::format("its {} is {}, not {}", key, shape_and_dtype(that.value),
-                         shape_and_dtype(state.value)));
-    }
-  }
-  const std::shared_ptr<Counted> before = counted_, whole = copy_of(*other.counted_);
-  try {
-    move(*whole, device_);
-    named([&] { append(*whole, *before); });
-    counted_ = whole;
-    check_states();
-  } catch (const course::Error& error) {
-    counted_ = before;
-    refuse(error.what());
-  }
-  leader_.reset();
-}
-
 torch::Tensor Metric::compute() {
   if (computed_.defined() && computed_of_ == counted_->version) return computed_;
   const Plain plain;
@@ -443,113 +329,6 @@ std::shared_ptr<torch::nn::Module> Metric::clone(const c10::optional<torch::Devi
   const std::shared_ptr<Metric> copy = clone_(*this);
   if (device) copy->to(*device);
   return copy;
-}
-
-// --- Files and devices ------------------------------------------------------------------------
-
-course::Dict Metric::state_dict() const {
-  course::Dict state{{kUpdateCount, update_count()}};
-  for (const auto& [name, one] : counted_->states) {
-    if (one.initial.defined()) {
-      state.set(name, one.value);
-    } else {
-      course::List list;
-      for (const torch::Tensor& tensor : one.list) list.emplace_back(tensor);
-      state.set(name, list);
-    }
-  }
-  course::Dict options = option_values();
-  if (options.size() > 0) state.set(kOptions, std::move(options));
-  return state;
-}
-
-void Metric::check_same(const course::Dict& options) const {
-  const course::Dict mine = option_values();
-  for (const auto& [key, value] : mine) {
-    const course::Value* other = options.find(key);
-    const std::string wanted = course::python_str(value);
-    const std::string found = other == nullptr ? "not there" : course::python_str(*other);
-    if (found == wanted) continue;
-    throw Error(fmt::format("its {} is {}, not {}", course::python_str(key), found, wanted));
-  }
-}
-
-void Metric::load_state_dict(const course::Dict& state) {
-  const Plain plain;
-  const std::string name = class_name(*this);
-  const std::shared_ptr<Counted> before = counted_, loaded = none_counted();
-  try {
-    if (const course::Value* options = state.find(kOptions)) {
-      check_same(course::dict(*options, kOptions));
-    }
-    for (const auto& [key, value] : state) {
-      const std::string text = key.is<std::string>() ? key.as_string() : course::python_str(key);
-      if (text != kUpdateCount && text != kOptions && !loaded->states.contains(text)) {
-        throw Error("there is " + text + ", which is no state of it");
-      }
-    }
-    for (auto& [key, one] : loaded->states) {
-      if (one.may_be_missing && state.find(key) == nullptr) continue;
-      if (one.initial.defined()) {
-        one.value = moved(restored(state, key, one.initial, one.any_shape), device_).clone();
-        continue;
-      }
-      for (const course::Value& each : course::list(state, key)) {
-        if (!each.is<torch::Tensor>()) {
-          course::refuse_value(each, fmt::format("{}[{}]", key, one.list.size()), "a tensor");
-        }
-        one.list.push_back(moved(each.as_tensor(), device_).clone());
-      }
-    }
-    loaded->update_count = course::whole(state, kUpdateCount);
-    counted_ = loaded;
-    if (state.find(kOptions) == nullptr && option_values().size() > 0) take_old_state();
-    check_states();
-  } catch (const course::Error& error) {
-    counted_ = before;
-    throw Error(fmt::format("this is no state of this {}: {}", name, error.what()));
-  }
-  leader_.reset();
-  computed_ = last_value_ = torch::Tensor();
-}
-
-void Metric::to(torch::Device device, torch::Dtype dtype, bool non_blocking) {
-  Metric::to(device, non_blocking);
-  Metric::to(dtype, non_blocking);
-}
-
-// States keep their dtype: counts are whole numbers, and sums are in float64 so that small numbers
-// are not lost in large ones.
-void Metric::to(torch::Dtype dtype, bool non_blocking) {
-  torch::nn::Module::to(dtype, non_blocking);
-}
-
-void Metric::to(torch::Device device, bool non_blocking) {
-  torch::nn::Module::to(device, non_blocking);
-  const Plain plain;
-  device_ = course::with_index(device);
-  if (counted_.use_count() > 1) counted_ = copy_of(*counted_);
-  move(*counted_, device_);
-  computed_ = moved(computed_, device_);
-  last_value_ = moved(last_value_, device_);
-}
-
-void Metric::move(Counted& counted, torch::Device device) {
-  for (auto& [name, state] : counted.states) {
-    state.initial = moved(state.initial, device);
-    state.value = moved(state.value, device);
-    for (torch::Tensor& tensor : state.list) tensor = moved(tensor, device);
-  }
-}
-
-torch::Tensor detail::wide(const torch::Tensor& tensor) {
-  return tensor.to(tensor.device().is_mps() ? torch::kFloat32 : torch::kFloat64);
-}
-
-void detail::check_preds_and_target(const Metric& metric, const Batch& inputs) {
-  if (inputs.size() == 2) return;
-  throw Error(fmt::format("{} takes preds and target, but was given {} tensors", class_name(metric),
-                          inputs.size()));
 }
 
 }  // namespace lit

@@ -1,13 +1,16 @@
-// Picks the device by the Trainer's options.
+// Steps on one device, and which device that is by the Trainer's options.
 #include "lit/strategies/strategy.h"
 
 #include <algorithm>
 #include <charconv>
+#include <system_error>
 #include <vector>
 
 #include "device/device.h"
+#include "lit/core/module.h"
 #include "lit/error.h"
 #include "nearest.h"
+#include "serialize/torch_file.h"
 
 namespace lit {
 namespace {
@@ -43,6 +46,55 @@ void check_name(const std::string& accelerator) {
 }
 
 }  // namespace
+
+Batch Strategy::batch_to_device(Batch batch) {
+  const torch::Device device = root_device();
+  return batch.to(device, /*non_blocking=*/device.is_cuda());
+}
+
+StepOutput Strategy::training_step(LightningModule& module, const Batch& batch, int64_t batch_idx) {
+  const auto context = precision().forward_context();
+  return module.training_step(batch, batch_idx);
+}
+StepOutput Strategy::validation_step(LightningModule& module, const Batch& batch, int64_t batch_idx,
+                                     int64_t dataloader_idx) {
+  const auto context = precision().forward_context();
+  return module.validation_step(batch, batch_idx, dataloader_idx);
+}
+StepOutput Strategy::test_step(LightningModule& module, const Batch& batch, int64_t batch_idx,
+                               int64_t dataloader_idx) {
+  const auto context = precision().forward_context();
+  return module.test_step(batch, batch_idx, dataloader_idx);
+}
+Batch Strategy::predict_step(LightningModule& module, const Batch& batch, int64_t batch_idx,
+                             int64_t dataloader_idx) {
+  const auto context = precision().forward_context();
+  return module.predict_step(batch, batch_idx, dataloader_idx);
+}
+
+void Strategy::backward(LightningModule& module, const torch::Tensor& loss) {
+  module.backward(precision().scaled(loss));
+}
+
+void Strategy::optimizer_step(torch::optim::Optimizer& optimizer,
+                              const std::function<torch::Tensor()>& closure) {
+  optimizer.step(closure);
+}
+
+void Strategy::save_checkpoint(const course::Dict& checkpoint, const std::filesystem::path& path) {
+  if (is_global_zero()) {
+    if (path.has_parent_path()) {
+      std::error_code failed;
+      std::filesystem::create_directories(path.parent_path(), failed);
+      if (failed) {
+        throw Error("the folder " + path.parent_path().string() +
+                    " for a checkpoint could not be made: " + failed.message());
+      }
+    }
+    with_own_errors([&] { course::write_torch_file(path, checkpoint); });
+  }
+  barrier();
+}
 
 std::shared_ptr<Strategy> make_strategy(const std::string& accelerator, const Devices& devices) {
   const int64_t index = device_index(devices);

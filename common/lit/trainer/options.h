@@ -43,7 +43,11 @@ using CheckInterval = std::variant<int64_t, double, Duration>;
 /// their defaults. There are no others.
 struct TrainerOptions {
   std::string accelerator = "auto";  ///< auto, cpu, cuda, gpu (the same) or mps
-  Devices devices = "auto";          ///< 1, "auto", or the index of one: "1,"
+  /// One of ours or of your own; none: that of one device, by accelerator and devices.
+  std::shared_ptr<Strategy> strategy = nullptr;
+  Devices devices = "auto";  ///< 1, "auto", or the index of one: "1,"
+  /// One of your own; none: that of the module's weights.
+  std::shared_ptr<PrecisionPlugin> precision = nullptr;
   /// true: a TensorBoardLogger in default_root_dir; false: none; one, or several in braces.
   LoggerChoice logger = true;
   std::vector<std::shared_ptr<Callback>> callbacks = {};

@@ -1,15 +1,38 @@
 // One function for each hook: it runs the callbacks' in their order, and then the module's.
 #pragma once
 
+#include <memory>
+#include <string>
+#include <vector>
+
 #include "lit/callbacks/callback.h"
+#include "lit/core/data_module.h"
 #include "lit/core/module.h"
-#include "lit/trainer/trainer.h"
+#include "lit/profilers/profiler.h"
+#include "lit/run/moment.h"
+#include "lit/strategies/strategy.h"
 
 namespace lit {
 
-class HookCalls {
+/// Whose hooks a run calls.
+struct Owners {
+  ModuleRef module;
+  DataModuleRef data;
+  std::vector<std::shared_ptr<Callback>> callbacks;  ///< in the order in which they are called
+};
+
+class Hooks {
  public:
-  explicit HookCalls(Trainer& trainer) : trainer_(trainer) {}
+  /// @param trainer  what callbacks' hooks are given
+  /// @param trace    tell of every hook, by info()
+  Hooks(Trainer& trainer, const Owners& owners, Moment& moment, const Strategy& strategy,
+        Profiler* profiler, bool trace)
+      : trainer_(trainer),
+        owners_(owners),
+        moment_(moment),
+        strategy_(strategy),
+        profiler_(profiler),
+        trace_(trace) {}
 
   // Pairs.
   void on_fit_start() {
@@ -62,28 +85,29 @@ class HookCalls {
     callbacks(Hook::on_sanity_check_end, &Callback::on_sanity_check_end);
   }
 
-  /// The module alone: anything that it does for the Trainer under a hook's name.
+  /// The module alone: anything that it does for the run under a hook's name.
   template <typename Function>
   decltype(auto) module(Hook hook, Function&& function) {
-    const Scope scope(trainer_, Owner::module, hook);
-    return function(trainer_.module());
+    const Scope scope(*this, Owner::module, hook);
+    return function(the_module());
   }
   /// The data module alone.
   template <typename Function>
   decltype(auto) data_module(Hook hook, Function&& function) {
-    const Scope scope(trainer_, Owner::data_module, hook);
-    return function(*trainer_.data_.data_module());
+    const Scope scope(*this, Owner::data_module, hook);
+    return function(*owners_.data.data_module());
   }
 
   /// Callbacks in their order.
   template <typename... P, typename... A>
   void callbacks(Hook hook, void (Callback::*method)(Trainer&, LightningModule&, P...),
                  A&&... arguments) {
-    const Scope scope(trainer_, Owner::callbacks, hook);
-    LightningModule& module = trainer_.module();
-    for (const auto& callback : trainer_.callbacks_) {
+    const Scope scope(*this, Owner::callbacks, hook);
+    for (const auto& callback : owners_.callbacks) {
+      const auto& known = callback->overridden_hooks();
+      if (profiler_ == nullptr && known && !known->has(hook)) continue;  // it does nothing
       const Profiler::Scope timed = timed_callback(*callback, hook);
-      ((*callback).*method)(trainer_, module, arguments...);
+      ((*callback).*method)(trainer_, the_module(), arguments...);
     }
   }
 
@@ -92,43 +116,61 @@ class HookCalls {
   void both(Hook hook, void (Callback::*of_callback)(Trainer&, LightningModule&, P...),
             void (LightningModule::*of_module)(P...), A&&... arguments) {
     callbacks(hook, of_callback, arguments...);
-    const Scope scope(trainer_, Owner::module, hook);
-    (trainer_.module().*of_module)(arguments...);
+    const Scope scope(*this, Owner::module, hook);
+    (the_module().*of_module)(arguments...);
+  }
+
+  /// Does the data module, or the module, have this one? The data module's comes first.
+  bool of_data_module(Hook hook) const {
+    return owners_.data.data_module() != nullptr && owners_.data.hooks().has(hook);
+  }
+  bool of_module(Hook hook) const { return owners_.module.hooks().has(hook); }
+  const HookSet& of_module() const { return owners_.module.hooks(); }
+
+  LightningModule& the_module() const { return *owners_.module.module(); }
+
+  /// A part of a loop that is no hook, for the profiler.
+  Profiler::Scope timed(const char* action) const {
+    return profiler_ == nullptr ? Profiler::Scope() : Profiler::Scope(profiler_, action);
+  }
+  /// Of the strategy: "[Strategy]SingleDeviceStrategy.batch_to_device".
+  Profiler::Scope timed_strategy(const char* action) const;
+  /// A batch is over.
+  void profiler_step() const {
+    if (profiler_ != nullptr) profiler_->step();
   }
 
  private:
   enum class Owner { module, data_module, callbacks };
 
-  /// While it is alive, the Trainer is in that hook: for log(), for the trace, and for the
-  /// profiler.
+  /// While it is alive, the run is in that hook: for log(), for the trace, and for the profiler.
   class Scope {
    public:
-    Scope(Trainer& trainer, Owner owner, Hook hook)
-        : trainer_(trainer),
-          before_(trainer.hook_),
-          timed_(trainer.profiler_ == nullptr || owner == Owner::callbacks
+    Scope(Hooks& hooks, Owner owner, Hook hook)
+        : during_(hooks.moment_.hook, hook),
+          timed_(hooks.profiler_ == nullptr || owner == Owner::callbacks
                      ? Profiler::Scope()
-                     : Profiler::Scope(trainer.profiler_.get(), action(trainer, owner, hook))) {
-      trainer.hook_ = hook;
-      if (trainer.options_.trace_hooks) trace(owner, hook);
+                     : Profiler::Scope(hooks.profiler_, hooks.action(owner, hook))) {
+      if (hooks.trace_) trace(owner, hook);
     }
-    ~Scope() { trainer_.hook_ = before_; }
-    Scope(const Scope&) = delete;
-    Scope& operator=(const Scope&) = delete;
 
    private:
-    Trainer& trainer_;
-    Hook before_;
+    During<Hook> during_;
     Profiler::Scope timed_;
   };
 
   static void trace(Owner owner, Hook hook);
   /// Lightning's names: "[LightningModule]LitClassifier.optimizer_step",
   /// "[Strategy]SingleDeviceStrategy.training_step", "[Callback]EarlyStopping.on_train_end".
-  static std::string action(const Trainer& trainer, Owner owner, Hook hook);
+  std::string action(Owner owner, Hook hook) const;
   Profiler::Scope timed_callback(const Callback& callback, Hook hook) const;
 
   Trainer& trainer_;
+  const Owners& owners_;
+  Moment& moment_;
+  const Strategy& strategy_;
+  Profiler* profiler_;
+  bool trace_;
 };
 
 }  // namespace lit
