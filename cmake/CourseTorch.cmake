@@ -137,8 +137,12 @@ foreach(library IN ITEMS torch torch_cpu c10)
     foreach(property IN ITEMS IMPORTED_LOCATION IMPORTED_LOCATION_RELEASE)
       get_target_property(_file ${library} ${property})
       if(_file)
+        # As both are written, or as they are behind links: conda links its libraries into the package.
+        file(REAL_PATH ${_file} _real_file)
+        file(REAL_PATH ${_torch_prefix} _real_prefix)
         cmake_path(IS_PREFIX _torch_prefix ${_file} NORMALIZE _is_its_own)
-        if(NOT _is_its_own)
+        cmake_path(IS_PREFIX _real_prefix ${_real_file} _is_behind_a_link)
+        if(NOT _is_its_own AND NOT _is_behind_a_link)
           message(FATAL_ERROR "The libtorch in ${_torch_prefix} would be linked with ${_file}, which is another one's. Is it "
             "complete (share/cmake/Caffe2, lib/)? Unpack it again, or remove the other one (apt-get remove libtorch-dev).")
         endif()

@@ -23,7 +23,6 @@ namespace fs = std::filesystem;
 using detail::is_inside;
 using detail::is_same_folder;
 using detail::place_of;
-using detail::real_path;
 
 namespace {
 

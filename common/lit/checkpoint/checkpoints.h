@@ -43,8 +43,6 @@ class Checkpoints {
   /// Reads the file that a run is to begin with, if any: a path, "last" or "best".
   /// @throws Error if it cannot be had
   void open(std::string ckpt_path);
-  /// A run begins with a snapshot instead, without a file.
-  void open(course::Dict snapshot) { checkpoint_ = std::move(snapshot); }
   /// After setup: weights, data module, callbacks.
   void restore_modules_and_callbacks();
   /// For fit, after on_fit_start: optimizers, schedulers, progress.

@@ -67,13 +67,6 @@ class HookSet {
   }
   bool has(Hook hook) const { return bits_.test(static_cast<size_t>(hook)); }
 
-  /// Of a type about which nothing is known: it may have any.
-  static HookSet all() {
-    HookSet every;
-    every.bits_.set();
-    return every;
-  }
-
  private:
   std::bitset<kHooks> bits_;
 };

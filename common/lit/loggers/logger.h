@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <filesystem>
 #include <initializer_list>
 #include <map>
 #include <memory>
@@ -75,12 +76,13 @@ class LoggerChoice {
   List list_;
 };
 
-/// Where a run's files go: the first logger's log_dir, else its save_dir, else `otherwise`.
-inline std::string folder_of(const std::vector<std::shared_ptr<Logger>>& loggers,
-                             const std::string& otherwise) {
+/// Returns the folder for a run's files: the first logger's log_dir, else its save_dir, else
+/// `root`, else the current folder.
+inline std::filesystem::path folder_of(const std::vector<std::shared_ptr<Logger>>& loggers,
+                                       const std::filesystem::path& root) {
   if (!loggers.empty() && !loggers.front()->log_dir().empty()) return loggers.front()->log_dir();
   if (!loggers.empty() && !loggers.front()->save_dir().empty()) return loggers.front()->save_dir();
-  return otherwise;
+  return root.empty() ? std::filesystem::current_path() : root;
 }
 
 namespace detail {

@@ -55,30 +55,13 @@ Run::Run(Trainer& trainer, Lasting& lasting, RunConfig config, ModuleRef module,
       optimization_(hooks_, config_, *lasting.strategy, lasting.progress, lasting.optimizers),
       training_data_(hooks_, data_, config_, lasting.progress, !loggers_.empty(),
                      lasting.batches.training),
-      validation_(EvaluationLoop::Kind::validation, {.hooks = hooks_,
-                                                     .data = data_,
-                                                     .strategy = *lasting.strategy,
-                                                     .log = log_,
-                                                     .moment = moment_,
-                                                     .modes = modes_,
-                                                     .config = config_,
-                                                     .state = lasting.state,
-                                                     .progress = lasting.progress,
-                                                     .counts = lasting.progress.validation,
-                                                     .batches = lasting.batches.validation}),
+      validation_(EvaluationLoop::Kind::validation,
+                  parts_of_evaluation(lasting.progress.validation, lasting.batches.validation)),
       evaluation_(
           config_.fn == Fn::test ? EvaluationLoop::Kind::test : EvaluationLoop::Kind::validation,
-          {.hooks = hooks_,
-           .data = data_,
-           .strategy = *lasting.strategy,
-           .log = log_,
-           .moment = moment_,
-           .modes = modes_,
-           .config = config_,
-           .state = lasting.state,
-           .progress = lasting.progress,
-           .counts = evaluation_counts_,
-           .batches = config_.fn == Fn::test ? lasting.batches.test : lasting.batches.validation}),
+          parts_of_evaluation(evaluation_counts_, config_.fn == Fn::test
+                                                      ? lasting.batches.test
+                                                      : lasting.batches.validation)),
       prediction_({.hooks = hooks_,
                    .data = data_,
                    .strategy = *lasting.strategy,
@@ -113,6 +96,21 @@ Run::Run(Trainer& trainer, Lasting& lasting, RunConfig config, ModuleRef module,
                     .last_files = [this] { return last_files(trainer_, owners_.callbacks); }}),
       attachment_(*this, owners_.module.module(), owners_.data.data_module()) {
   lasting_.state = {config_.fn, Stage::none, TrainerState::Status::running};
+}
+
+EvaluationLoop::Parts Run::parts_of_evaluation(EvaluationCounts& counts,
+                                               std::vector<int64_t>& batches) {
+  return {.hooks = hooks_,
+          .data = data_,
+          .strategy = *lasting_.strategy,
+          .log = log_,
+          .moment = moment_,
+          .modes = modes_,
+          .config = config_,
+          .state = lasting_.state,
+          .progress = lasting_.progress,
+          .counts = counts,
+          .batches = batches};
 }
 
 // --- Entry points -----------------------------------------------------------------------------
@@ -178,7 +176,9 @@ void Run::execute(const std::string& ckpt_path, Body&& body) {
         }));
     check_configuration();
     checkpoints_.open(ckpt_path);
-    if (lasting_.profiler) lasting_.profiler->setup(name_of(config_.fn), log_dir());
+    if (lasting_.profiler)
+      lasting_.profiler->setup(name_of(config_.fn),
+                               folder_of(lasting_.loggers, config_.options.default_root_dir));
     if (std::optional<ResumePoint> point = set_up()) fit_loop_.resume(std::move(*point));
     body();
     tear_down();
@@ -340,12 +340,6 @@ void Run::manual_backward(const torch::Tensor& loss) {
   hooks_.module(Hook::backward,
                 [&](LightningModule& module) { lasting_.strategy->backward(module, loss); });
   hooks_.on_after_backward();
-}
-
-std::filesystem::path Run::log_dir() const {
-  const std::filesystem::path& root = config_.options.default_root_dir;
-  return folder_of(lasting_.loggers,
-                   root.empty() ? std::filesystem::current_path().string() : root.string());
 }
 
 bool Run::enable_validation() const {

@@ -80,7 +80,8 @@ class Run : public ModuleRun {
   void log_hyperparams() const;
   void tear_down();
   void fail(const std::exception& error);
-  std::filesystem::path log_dir() const;
+  EvaluationLoop::Parts parts_of_evaluation(EvaluationCounts& counts,
+                                            std::vector<int64_t>& batches);
 
   Trainer& trainer_;
   Lasting& lasting_;

@@ -32,8 +32,6 @@ class PrecisionPlugin {
   /// The gradients of an optimizer's parameters are there: takes the scale out of them, before they
   /// are looked at or clipped.
   virtual void unscale(torch::optim::Optimizer&) {}
-  /// Is this step to be left out, because its gradients are not finite?
-  virtual bool skips(torch::optim::Optimizer&) { return false; }
 
   /// For checkpoints; empty: nothing.
   virtual course::Dict state_dict() const { return {}; }

@@ -67,7 +67,7 @@ class Strategy {
   virtual void gradients_are_there(LightningModule&, torch::optim::Optimizer& optimizer) {
     precision().unscale(optimizer);
   }
-  /// The optimizer's step(), unless the precision skips it.
+  /// The optimizer's step().
   virtual void optimizer_step(torch::optim::Optimizer& optimizer,
                               const std::function<torch::Tensor()>& closure);
 

@@ -238,9 +238,7 @@ const std::filesystem::path& Trainer::ckpt_path() const {
 }
 
 std::filesystem::path Trainer::log_dir() const {
-  const std::filesystem::path& root = options_.default_root_dir;
-  return folder_of(loggers(),
-                   root.empty() ? std::filesystem::current_path().string() : root.string());
+  return folder_of(loggers(), options_.default_root_dir);
 }
 
 }  // namespace lit
