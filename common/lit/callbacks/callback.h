@@ -1,8 +1,6 @@
 // Callback: a feature for any model, hung into the same hooks.
 #pragma once
 
-#include <torch/optim/optimizer.h>
-
 #include <exception>
 #include <memory>
 #include <optional>
@@ -15,6 +13,10 @@
 #include "lit/core/module.h"
 #include "lit/core/step_output.h"
 #include "serialize/value.h"
+
+namespace torch::optim {
+class Optimizer;
+}
 
 namespace lit {
 

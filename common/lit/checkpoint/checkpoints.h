@@ -43,6 +43,8 @@ class Checkpoints {
   /// Reads the file that a run is to begin with, if any: a path, "last" or "best".
   /// @throws Error if it cannot be had
   void open(std::string ckpt_path);
+  /// What of a snapshot is in the module and the data module. @throws Error if it does not fit
+  void restore_module(course::Dict& snapshot);
   /// After setup: weights, data module, callbacks.
   void restore_modules_and_callbacks();
   /// For fit, after on_fit_start: optimizers, schedulers, progress.

@@ -101,22 +101,25 @@ fs::path Checkpoints::last() const {
 
 // --- Getting it back --------------------------------------------------------------------------
 
+void Checkpoints::restore_module(course::Dict& snapshot) {
+  LightningModule& module = parts_.hooks.the_module();
+  parts_.hooks.module(Hook::on_load_checkpoint,
+                      [&](LightningModule& lightning) { lightning.on_load_checkpoint(snapshot); });
+  const course::Dict& weights = course::dict(snapshot, keys::kStateDict);
+  course::within(keys::kStateDict, [&] { load_weights(module, weights, module.strict_loading); });
+  if (const auto& data = parts_.owners.data.data_module()) {
+    const std::string key = class_name(*data);
+    if (snapshot.find(key) != nullptr) {
+      const course::Dict& state = course::dict(snapshot, key);
+      course::within(key, [&] { data->load_state_dict(state); });
+    }
+  }
+}
+
 void Checkpoints::restore_modules_and_callbacks() {
   if (!checkpoint_) return;
-  LightningModule& module = parts_.hooks.the_module();
-  parts_.hooks.module(Hook::on_load_checkpoint, [&](LightningModule& lightning) {
-    lightning.on_load_checkpoint(*checkpoint_);
-  });
   try {
-    const course::Dict& weights = course::dict(*checkpoint_, keys::kStateDict);
-    course::within(keys::kStateDict, [&] { load_weights(module, weights, module.strict_loading); });
-    if (const auto& data = parts_.owners.data.data_module()) {
-      const std::string key = class_name(*data);
-      if (checkpoint_->find(key) != nullptr) {
-        const course::Dict& state = course::dict(*checkpoint_, key);
-        course::within(key, [&] { data->load_state_dict(state); });
-      }
-    }
+    restore_module(*checkpoint_);
     restore_callbacks();
   } catch (const course::Error& error) {
     throw Error(about_checkpoint(path_, "be loaded", error));

@@ -1,11 +1,8 @@
-// What is logged, and how it is summed up over an epoch.
+// All that log() was given in an epoch.
 #include "lit/core/logging.h"
 
 #include <c10/util/StringUtil.h>
-#include <torch/torch.h>
 
-#include <cmath>
-#include <limits>
 #include <utility>
 
 #include "lit/core/messages.h"
@@ -21,79 +18,7 @@ bool same(const LogOptions& a, const LogOptions& b) {
          a.add_dataloader_idx == b.add_dataloader_idx;
 }
 
-LogValue start_of(Reduce reduce, bool single) {
-  const double number = reduce == Reduce::min   ? std::numeric_limits<double>::infinity()
-                        : reduce == Reduce::max ? -std::numeric_limits<double>::infinity()
-                                                : 0;
-  return single ? LogValue(static_cast<float>(number)) : LogValue(number);
-}
-
-// In float32 where the values are: the same roundings as tensors of that type make.
-LogValue combined(Reduce reduce, const LogValue& sum, const LogValue& value, int64_t weight) {
-  const auto combine = [&](auto a, auto b) {
-    using Number = decltype(a);
-    switch (reduce) {
-      case Reduce::mean: {
-        const Number weighted = b * static_cast<Number>(weight);
-        return a + weighted;
-      }
-      case Reduce::sum:
-        return a + b;
-      case Reduce::min:
-        return std::isnan(b) || b < a ? b : a;
-      case Reduce::max:
-        return std::isnan(b) || b > a ? b : a;
-    }
-    return a;
-  };
-  if (value.tensor().defined()) {
-    const torch::Tensor a = sum.tensor().defined()
-                                ? sum.tensor()
-                                : torch::full({}, sum.number(), value.tensor().options());
-    const torch::Tensor& b = value.tensor();
-    switch (reduce) {
-      case Reduce::mean:
-        return a + b * weight;
-      case Reduce::sum:
-        return a + b;
-      case Reduce::min:
-        return torch::minimum(a, b);
-      case Reduce::max:
-        return torch::maximum(a, b);
-    }
-  }
-  if (value.single() && sum.single()) {
-    return combine(static_cast<float>(sum.number()), static_cast<float>(value.number()));
-  }
-  return combine(sum.value(), value.number());
-}
-
 }  // namespace
-
-LogValue::LogValue(const torch::Tensor& tensor) {
-  if (!tensor.defined() || tensor.numel() != 1) {
-    throw Error("log() takes a number or a tensor with one element, but got " +
-                (tensor.defined() ? "one of shape " + c10::str(tensor.sizes())
-                                  : std::string("an undefined one")) +
-                "; take its mean(), or log its elements one by one");
-  }
-  const torch::Tensor detached = tensor.detach();
-  if (!detached.is_cpu()) {
-    tensor_ = detached.squeeze().to(detached.scalar_type() == torch::kFloat64 ? torch::kFloat64
-                                                                              : torch::kFloat32);
-    // A copy: the one logged may be written to in the next step.
-    if (tensor_.is_same(detached) || tensor_.data_ptr() == detached.data_ptr()) {
-      tensor_ = tensor_.clone();
-    }
-    return;
-  }
-  if (detached.scalar_type() == torch::kFloat32) {
-    number_ = *detached.data_ptr<float>();
-    single_ = true;
-  } else {
-    number_ = detached.item<double>();
-  }
-}
 
 Results::Entry& Results::entry(Hook hook, const std::string& name, int64_t loader,
                                const LogOptions& options) {
@@ -131,7 +56,7 @@ Results::Entry Results::made(Hook hook, const std::string& name, int64_t loader,
           .epoch_name = name + (forked ? "_epoch" : "") + suffix,
           .bare_name = name + suffix,
           .last = 0.0,
-          .sum = 0.0};
+          .epoch = EpochValue(options.reduce_fx)};
 }
 
 const Results::Entry& Results::log(Hook hook, const std::string& name, int64_t loader,
@@ -140,22 +65,17 @@ const Results::Entry& Results::log(Hook hook, const std::string& name, int64_t l
   Entry& known = entry(hook, name, loader, options);
   known.last = value;
   if (!*options.on_epoch) return known;
-  if (known.weight < 0) {
-    known.sum = start_of(options.reduce_fx, value.single());
-    known.weight = 0;
-  }
   int64_t weight = 1;
   if (options.batch_size) {
     weight = *options.batch_size;
   } else if (options.reduce_fx == Reduce::mean && batch != nullptr) {
     weight = batch->batch_size();
-    if (!batch->even() && known.weight == 0) {
+    if (!batch->even() && known.epoch.empty()) {
       warn("the tensors of a batch have different first dimensions, and the mean of '" + name +
            "' is weighted by the first; give batch_size to log() if that is not the batch's size");
     }
   }
-  known.sum = combined(options.reduce_fx, known.sum, value, weight);
-  known.weight += weight;
+  known.epoch.add(value, weight);
   return known;
 }
 
@@ -179,7 +99,7 @@ void Results::reset() {
 
 // None: a metric that has only been updated has no value of a step.
 std::optional<LogValue> Results::value_of(const Entry& entry, bool on_step) {
-  if (entry.metric == nullptr) return on_step ? entry.last : reduced(entry);
+  if (entry.metric == nullptr) return on_step ? entry.last : entry.epoch.result();
   const torch::Tensor value = on_step ? entry.metric->last_value() : entry.metric->compute();
   if (!value.defined()) return std::nullopt;
   if (value.numel() != 1) {
@@ -188,12 +108,6 @@ std::optional<LogValue> Results::value_of(const Entry& entry, bool on_step) {
                 ", but what is logged is one number; set its average, or log its elements");
   }
   return LogValue(value);
-}
-
-LogValue Results::reduced(const Entry& entry) {
-  if (entry.options.reduce_fx != Reduce::mean) return entry.sum;
-  if (entry.sum.tensor().defined()) return entry.sum.tensor() / entry.weight;
-  return entry.sum.number() / static_cast<double>(entry.weight);
 }
 
 void Results::collect(bool on_step, bool training, const Sinks& sinks,
@@ -220,38 +134,6 @@ void Results::route(const Entry& entry, bool on_step, bool training, const Sinks
 
 // --- For a checkpoint -------------------------------------------------------------------------
 
-namespace {
-
-course::Value state_of(const LogValue& value) {
-  return course::Dict{{"value", value.value()}, {"single", value.single()}};
-}
-
-// A loss may have been NaN or infinite.
-LogValue log_value(const course::Value& value, const std::string& name) {
-  const course::Dict& state = course::dict(value, name);
-  return course::within(name, [&] {
-    const double number = course::number(state, "value", course::kAnyNumber);
-    return course::flag(state, "single") ? LogValue(static_cast<float>(number)) : LogValue(number);
-  });
-}
-
-}  // namespace
-
-course::Dict state_of(const Metrics& metrics) {
-  course::Dict state;
-  for (const auto& [name, value] : metrics) state.set(name, state_of(value));
-  return state;
-}
-
-Metrics metrics_of(const course::Dict& state) {
-  Metrics metrics;
-  for (const auto& [key, value] : state) {
-    const std::string& name = course::text(key, "the name of a metric");
-    metrics.emplace(name, log_value(value, name));
-  }
-  return metrics;
-}
-
 course::Dict Results::state_dict(const std::map<const Metric*, std::string>& names) const {
   course::List entries;
   for (const Entry& entry : entries_) {
@@ -269,8 +151,8 @@ course::Dict Results::state_dict(const std::map<const Metric*, std::string>& nam
         {"add_dataloader_idx", options.add_dataloader_idx},
         {"batch_size", options.batch_size ? course::Value(*options.batch_size) : course::Value()},
         {"last", state_of(entry.last)},
-        {"sum", state_of(entry.sum)},
-        {"weight", entry.weight}};
+        {"sum", state_of(entry.epoch.sum())},
+        {"weight", entry.epoch.weight()}};
     if (entry.metric != nullptr) state.set("metric", names.at(entry.metric.get()));
     entries.emplace_back(state);
   }
@@ -296,8 +178,7 @@ void Results::load_state_dict(const course::Dict& state,
     Entry entry =
         made(hook, text(one, "name"), whole(one, "loader", -1), whole(one, "source", -1), options);
     entry.last = log_value(one.at("last"), "last");
-    entry.sum = log_value(one.at("sum"), "sum");
-    entry.weight = whole(one, "weight", -1);
+    entry.epoch.restore(log_value(one.at("sum"), "sum"), whole(one, "weight", -1));
     if (one.find("metric") != nullptr) {
       const auto found = metrics.find(text(one, "metric"));
       if (found == metrics.end()) {

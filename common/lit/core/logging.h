@@ -1,28 +1,23 @@
-// What is logged: the options of log(), the values, and how they are summed up over an epoch.
+// What is logged: the options of log(), and all that it was given in an epoch.
 #pragma once
 
-#include <torch/types.h>
-
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <type_traits>
 #include <unordered_map>
 #include <vector>
 
 #include "lit/core/batch.h"
+#include "lit/core/epoch_value.h"
 #include "lit/core/hooks.h"
+#include "lit/core/log_value.h"
 #include "serialize/value.h"
 
 namespace lit {
 
 class Metric;
-
-/// How the values of an epoch become one.
-enum class Reduce { mean, sum, min, max };
 
 /// Options of log(), in Lightning's order. What is not set follows from the hook that log() is
 /// called in: training_step logs each step, evaluation steps and epoch hooks log the epoch.
@@ -36,39 +31,6 @@ struct LogOptions {
   std::optional<int64_t> batch_size = std::nullopt;  ///< by default that of the batch
 };
 
-/// A number that was logged. On an accelerator it stays there until somebody asks for it.
-class LogValue {
- public:
-  /// Any number or bool. A pointer, which C++ would take for a bool, is refused by the compiler.
-  template <typename Number>
-  requires std::is_arithmetic_v<Number> LogValue(Number number)
-      : number_(static_cast<double>(number)), single_(std::is_same_v<Number, float>) {}
-  /// A tensor with one element; the graph behind it is left.
-  /// @throws Error unless it has exactly one
-  LogValue(const torch::Tensor& tensor);
-
-  /// Waits for the device if the number is there.
-  double value() const { return tensor_.defined() ? tensor_.item<double>() : number_; }
-  operator double() const { return value(); }
-
-  /// Is it a float32, to be summed up as one?
-  bool single() const { return single_; }
-  /// Defined if the number is on an accelerator.
-  const torch::Tensor& tensor() const { return tensor_; }
-  double number() const { return number_; }
-
- private:
-  double number_ = 0;
-  bool single_ = false;
-  torch::Tensor tensor_;
-};
-
-/// Values by name.
-using Metrics = std::map<std::string, LogValue>;
-/// For a checkpoint.
-course::Dict state_of(const Metrics& metrics);
-Metrics metrics_of(const course::Dict& state);
-
 /// Everything logged in one epoch (or evaluation), by hook, name and loader.
 class Results {
  public:
@@ -81,8 +43,7 @@ class Results {
     LogOptions options;
     std::string step_name, epoch_name, bare_name;
     LogValue last;
-    LogValue sum;
-    int64_t weight = -1;  // -1: nothing was summed up yet
+    EpochValue epoch;
     std::shared_ptr<Metric> metric = nullptr;
   };
 
@@ -123,7 +84,6 @@ class Results {
   static Entry made(Hook hook, const std::string& name, int64_t loader, int64_t source,
                     const LogOptions& options);
   Entry& entry(Hook hook, const std::string& name, int64_t loader, const LogOptions& options);
-  static LogValue reduced(const Entry& entry);
   static std::optional<LogValue> value_of(const Entry& entry, bool on_step);
 
   void add(Entry entry);

@@ -1,8 +1,6 @@
 // What configure_optimizers() returns, and what a training_step that optimizes by hand works with.
 #pragma once
 
-#include <torch/optim/optimizer.h>
-
 #include <concepts>
 #include <functional>
 #include <initializer_list>
@@ -13,6 +11,10 @@
 #include <vector>
 
 #include "lit/optim/lr_scheduler.h"
+
+namespace torch::optim {
+class Optimizer;
+}
 
 namespace lit {
 
@@ -79,13 +81,7 @@ class LightningOptimizer {
 
   /// Changes the parameters. In automatic optimization the Trainer gives the closure, which runs
   /// training_step and backward. Outside of a run it is the optimizer's own step().
-  void step(Closure closure = nullptr) {
-    if (stepper_ == nullptr) {
-      optimizer_->step(closure);
-    } else {
-      stepper_->step(*this, closure);
-    }
-  }
+  void step(const Closure& closure = nullptr);
   void zero_grad() { drop_gradients(*optimizer_); }
 
   torch::optim::Optimizer& operator*() const { return *optimizer_; }

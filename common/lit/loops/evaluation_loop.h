@@ -38,6 +38,7 @@ class EvaluationLoop {
 
   /// Loaders that an entry point was given.
   void use(const Loaders& given) { given_ = given; }
+  const Loaders& given() const { return given_; }
   /// Requests the loaders, once, and again every reload_dataloaders_every_n_epochs.
   void load_if_needed();
   /// Whether there is a loader, or, before the first request, a source to ask for one.

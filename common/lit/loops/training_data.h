@@ -29,6 +29,7 @@ class TrainingData {
 
   /// Sets the loaders passed to fit().
   void use(const Loaders& given) { given_ = given; }
+  const Loaders& given() const { return given_; }
   /// Requests the loader, once, and again every reload_dataloaders_every_n_epochs.
   void load_if_needed();
 

@@ -1,8 +1,6 @@
 // Learning rates over time: the base of all schedulers, which the Trainer steps.
 #pragma once
 
-#include <torch/optim/optimizer.h>
-
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -10,6 +8,10 @@
 
 #include "lit/optim/param_groups.h"
 #include "serialize/value.h"
+
+namespace torch::optim {
+class Optimizer;
+}
 
 namespace lit {
 

@@ -1,13 +1,16 @@
 // What an optimizer's parameter groups are set to, whichever class the optimizer is of.
 #pragma once
 
-#include <torch/optim/optimizer.h>
-
 #include <initializer_list>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
+
+namespace torch::optim {
+class Optimizer;
+class OptimizerParamGroup;
+}  // namespace torch::optim
 
 namespace lit {
 

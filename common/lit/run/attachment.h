@@ -12,17 +12,18 @@ namespace lit {
 
 class Attachment {
  public:
+  /// @param outer  the run that they are in again afterwards; nullptr: none
   Attachment(ModuleRun& run, const std::shared_ptr<LightningModule>& module,
-             const std::shared_ptr<LightningDataModule>& data)
-      : run_(&run), module_(module), data_(data) {
+             const std::shared_ptr<LightningDataModule>& data, ModuleRun* outer)
+      : run_(&run), outer_(outer), module_(module), data_(data) {
     for (LightningModule* part : parts()) part->run_ = run_;
     if (data_ != nullptr) data_->run_ = run_;
   }
   ~Attachment() {
     for (LightningModule* part : parts()) {
-      if (part->run_ == run_) part->run_ = nullptr;
+      if (part->run_ == run_) part->run_ = outer_;
     }
-    if (data_ != nullptr && data_->run_ == run_) data_->run_ = nullptr;
+    if (data_ != nullptr && data_->run_ == run_) data_->run_ = outer_;
   }
   Attachment(const Attachment&) = delete;
   Attachment& operator=(const Attachment&) = delete;
@@ -36,7 +37,7 @@ class Attachment {
     return found;
   }
 
-  ModuleRun* run_;
+  ModuleRun *run_, *outer_;
   std::shared_ptr<LightningModule> module_;
   std::shared_ptr<LightningDataModule> data_;
 };

@@ -40,8 +40,10 @@ std::vector<std::filesystem::path> last_files(const Trainer& trainer, const Call
 
 }  // namespace
 
-Run::Run(Trainer& trainer, Lasting& lasting, RunConfig config, ModuleRef module, DataModuleRef data)
+Run::Run(Trainer& trainer, Lasting& lasting, RunConfig config, ModuleRef module, DataModuleRef data,
+         Run* outer)
     : trainer_(trainer),
+      outer_(outer),
       lasting_(lasting),
       config_(std::move(config)),
       owners_{std::move(module), std::move(data), lasting.callbacks},
@@ -94,7 +96,7 @@ Run::Run(Trainer& trainer, Lasting& lasting, RunConfig config, ModuleRef module,
                             .log = log_,
                             .data = config_.in_fit() ? &training_data_ : nullptr},
                     .last_files = [this] { return last_files(trainer_, owners_.callbacks); }}),
-      attachment_(*this, owners_.module.module(), owners_.data.data_module()) {
+      attachment_(*this, owners_.module.module(), owners_.data.data_module(), outer) {
   lasting_.state = {config_.fn, Stage::none, TrainerState::Status::running};
 }
 
@@ -129,6 +131,23 @@ void Run::fit(const Loaders& train, const Loaders& val, const std::string& ckpt_
     fit_loop_.run(std::any_of(owners_.callbacks.begin(), owners_.callbacks.end(),
                               [](const auto& callback) { return callback->is_checkpoint(); }));
   });
+}
+
+bool Run::takes_inner_fit() const {
+  return lasting_.state.status == TrainerState::Status::running &&
+         (moment_.hook == Hook::on_fit_start || moment_.hook == Hook::on_train_start ||
+          moment_.hook == Hook::on_train_epoch_start);
+}
+
+void Run::fit_inside() {
+  training_data_.use(outer_->training_data_.given());
+  validation_.use(outer_->validation_.given());
+  resolve_limits();
+  check_configuration();
+  optimization_.make();
+  const torch::AutoGradMode gradients(true);
+  fit_loop_.run(/*keeps_state=*/false);
+  for (const auto& logger : loggers_) logger->finalize("success");
 }
 
 std::vector<Scores> Run::evaluate(const Loaders& loaders, const std::string& ckpt_path) {

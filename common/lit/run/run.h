@@ -29,11 +29,16 @@ namespace lit {
 class Run : public ModuleRun {
  public:
   /// @param trainer  passed to the callbacks' hooks
-  Run(Trainer& trainer, Lasting& lasting, RunConfig config, ModuleRef module, DataModuleRef data);
+  /// @param outer    the run that this one is inside of; nullptr: none
+  Run(Trainer& trainer, Lasting& lasting, RunConfig config, ModuleRef module, DataModuleRef data,
+      Run* outer = nullptr);
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
   void fit(const Loaders& train, const Loaders& val, const std::string& ckpt_path);
+  /// A fit without setup and teardown, which are the outer run's, and with the loaders that it was
+  /// given.
+  void fit_inside();
   /// @returns what was logged for the epoch, for each loader
   std::vector<Scores> evaluate(const Loaders& loaders, const std::string& ckpt_path);
   /// @returns for each loader the outputs of its batches; nothing unless `keep`
@@ -64,6 +69,8 @@ class Run : public ModuleRun {
   LogSession& log_session() { return log_; }
   Checkpoints& checkpoints() { return checkpoints_; }
   const PredictionLoop& prediction() const { return prediction_; }
+  /// Whether a fit can run inside of this one: no batch of an epoch is trained yet.
+  bool takes_inner_fit() const;
   /// Whether fit validates at all, and whether a validation follows the current batch.
   bool enable_validation() const;
   bool validation_is_due() const { return fit_loop_.validation_is_due(); }
@@ -84,6 +91,7 @@ class Run : public ModuleRun {
                                             std::vector<int64_t>& batches);
 
   Trainer& trainer_;
+  Run* outer_;
   Lasting& lasting_;
   RunConfig config_;
   Owners owners_;

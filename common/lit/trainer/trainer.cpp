@@ -3,6 +3,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <exception>
 #include <utility>
 
 #include "lit/callbacks/model_summary.h"
@@ -12,6 +13,7 @@
 #include "lit/error.h"
 #include "lit/loggers/tensorboard_logger.h"
 #include "lit/run/callback_list.h"
+#include "lit/run/held_run.h"
 #include "lit/run/run.h"
 #include "lit/run/run_config.h"
 #include "lit/trainer/score_table.h"
@@ -33,6 +35,12 @@ std::vector<std::shared_ptr<Logger>> loggers_for(const TrainerOptions& options) 
       TensorBoardLoggerOptions{.save_dir = options.default_root_dir})};
 }
 
+void set_limits(Lasting& lasting, const TrainerOptions& resolved) {
+  lasting.max_epochs = resolved.max_epochs;
+  lasting.limits.max_steps = resolved.max_steps;
+  lasting.limits.accumulate_grad_batches = resolved.accumulate_grad_batches;
+}
+
 }  // namespace
 
 Trainer::Trainer(TrainerOptions options) : options_(std::move(options)) {
@@ -43,16 +51,13 @@ Trainer::Trainer(TrainerOptions options) : options_(std::move(options)) {
                     "batch(es). Logging and checkpointing is suppressed.",
                     options_.fast_dev_run));
   }
-  const TrainerOptions resolved = lit::resolved(options_);
   lasting_.loggers = loggers_for(options_);
   lasting_.profiler = make_profiler(options_.profiler);
   lasting_.strategy = options_.strategy != nullptr
                           ? options_.strategy
                           : make_strategy(options_.accelerator, options_.devices);
   if (options_.precision != nullptr) lasting_.strategy->set_precision(options_.precision);
-  lasting_.max_epochs = resolved.max_epochs;
-  lasting_.limits.max_steps = resolved.max_steps;
-  lasting_.limits.accumulate_grad_batches = resolved.accumulate_grad_batches;
+  set_limits(lasting_, lit::resolved(options_));
   lasting_.callbacks = callbacks_for(options_);
   if (!lasting_.strategy->is_global_zero()) {  // the first process shows what there is to see
     std::erase_if(lasting_.callbacks, [](const auto& callback) {
@@ -101,6 +106,38 @@ void Trainer::fit(ModuleRef module, Loaders train_dataloader, Loaders val_datalo
 
 void Trainer::fit(ModuleRef module, DataModuleRef datamodule, FitOptions options) {
   begin(Fn::fit, std::move(module), std::move(datamodule)).fit({}, {}, options.ckpt_path);
+}
+
+void Trainer::fit_inside(const TrainerOptions& options) {
+  check(options);
+  Run& outer = run();
+  if (!outer.takes_inner_fit()) {
+    throw Error(
+        "fit_inside was called where no fit can run inside of another; call it from on_fit_start, "
+        "on_train_start or on_train_epoch_start");
+  }
+  RunConfig config{.options = resolved(options), .fn = Fn::fit};
+  Lasting meanwhile;
+  meanwhile.strategy = lasting_.strategy;
+  meanwhile.callbacks = options.callbacks;
+  if (!options.logger.use_default()) meanwhile.loggers = options.logger.list();
+  set_limits(meanwhile, config.options);
+
+  HeldRun held(module(), outer.checkpoints(), lasting_, std::move(meanwhile));
+  std::unique_ptr<Run> waiting = std::exchange(run_, nullptr);
+  std::exception_ptr error;
+  try {
+    const Owners& owners = outer.owners();
+    run_ = std::make_unique<Run>(*this, lasting_, std::move(config), owners.module, owners.data,
+                                 &outer);
+    run_->fit_inside();
+  } catch (...) {
+    error = std::current_exception();
+  }
+  run_ = std::move(waiting);
+  if (!error) return held.put_back();
+  only_warn("fit_inside", [&] { held.put_back(); });
+  std::rethrow_exception(error);
 }
 
 std::vector<Scores> Trainer::validate(ModuleRef module, Loaders dataloaders,

@@ -70,6 +70,16 @@ class Trainer {
            FitOptions options = {});
   void fit(ModuleRef module, DataModuleRef datamodule, FitOptions options = {});
 
+  /// A fit inside of the fit that runs, for a callback that tries something out (a learning rate, a
+  /// batch size): of the same module, data and strategy, with `options`, and with those callbacks
+  /// and loggers alone that are named there. It is called from on_fit_start, on_train_start or
+  /// on_train_epoch_start. While it runs, the accessors show its numbers, which begin at 0;
+  /// afterwards, even when it throws, the fit is as it was, to the bit: weights, gradients, modes,
+  /// metrics, what hooks and data module keep in a checkpoint, random streams, progress, limits.
+  /// Hooks of setup, of on_fit_start and of their counterparts are not called again.
+  /// @throws Error outside of those hooks
+  void fit_inside(const TrainerOptions& options);
+
   /// Runs the module once over each loader, and returns what it logged, for each loader.
   std::vector<Scores> validate(ModuleRef module, Loaders dataloaders = {},
                                EvaluateOptions options = {});
