@@ -6,7 +6,7 @@
 
 namespace lit {
 
-/// Something that was given to the library, or that a module returned to it, is not as it must be.
+/// Something that was given to the library, or that a module returned to it, is not valid.
 /// The message is one sentence: what was wrong, what was expected, what was found, what to do.
 /// Errors of libtorch and of the user's own hooks pass through as they are.
 class Error : public course::Error {

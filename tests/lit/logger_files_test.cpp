@@ -68,7 +68,7 @@ TEST_F(LoggerFiles, ATableThatIsRemovedIsBegunAnew) {
   EXPECT_EQ(bytes_of(file_), "loss,step\n0.25,1\n0.125,2\n");
   ASSERT_EQ(messages_.warnings.size(), 1U);
   EXPECT_EQ(messages_.warnings[0],
-            file_.string() + " is gone; it is begun anew, without the rows that were in it");
+            file_.string() + " is gone; it is started again, without the rows that were in it");
 
   course::remove_tree(file_.parent_path());  // and once more, with all around it
   row({{"acc", 1}}, 3);
@@ -193,7 +193,7 @@ TEST_F(LoggerFiles, AnEventFileThatIsRemovedIsBegunAnew) {
   ASSERT_EQ(messages_.warnings.size(), 1U);
   EXPECT_EQ(
       messages_.warnings[0],
-      events.path().string() + " is gone; it is begun anew, without the events that were in it");
+      events.path().string() + " is gone; it is started again, without the events that were in it");
   course::remove_tree(events.path().parent_path());
   add("fourth");
   std::ofstream(events.path()).close();  // emptied

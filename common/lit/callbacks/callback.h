@@ -90,7 +90,7 @@ class Callback {
   /// A run ends by an exception, Interrupted among them.
   virtual void on_exception(Trainer&, LightningModule&, const std::exception&) {}
 
-  /// Which hooks it has of its own; none: nobody knows, since it was not made by lit::callback().
+  /// Which hooks it overrides; none: unknown, since it was not made by lit::callback().
   const std::optional<HookSet>& overridden_hooks() const { return overridden_; }
   void set_overridden_hooks(const HookSet& hooks) { overridden_ = hooks; }
 

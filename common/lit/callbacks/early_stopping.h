@@ -14,7 +14,7 @@ struct EarlyStoppingOptions {
   std::string monitor = "";  ///< name of a logged metric; must be given
   double min_delta = 0;      ///< what counts as an improvement is more than this
   int64_t patience = 3;      ///< checks without improvement after which it stops (not epochs)
-  bool verbose = false;      ///< tells of improvements by info()
+  bool verbose = false;      ///< reports improvements by info()
   std::string mode = "min";  ///< "min" or "max"
   bool strict = true;        ///< is it an error when the metric is not there?
   bool check_finite = true;  ///< stop at NaN and infinity

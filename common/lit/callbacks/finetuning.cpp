@@ -23,7 +23,7 @@ namespace {
 using Momentum =
     std::remove_cvref_t<decltype(std::declval<torch::nn::BatchNormOptions&>().momentum())>;
 
-// How fast a batch normalisation's running statistics follow; nullptr: it is none.
+// How fast a batch normalisation's running statistics follow; nullptr: it is not one.
 Momentum* bn_momentum(torch::nn::Module& module) {
   if (auto* bn = module.as<torch::nn::BatchNorm1d>()) return &bn->options.momentum();
   if (auto* bn = module.as<torch::nn::BatchNorm2d>()) return &bn->options.momentum();
@@ -135,7 +135,7 @@ void BaseFinetuning::setup(Trainer& trainer, LightningModule& module, const std:
   if (stage != "fit") return;
   freeze_before_training(module);
   if (trainer.current_epoch() > 0) {
-    restored_ = true;  // a second fit makes its optimizers anew
+    restored_ = true;  // a second fit makes new optimizers
   } else if (!restored_) {
     groups_.clear();
     unfrozen_.clear();
@@ -162,7 +162,7 @@ void BaseFinetuning::keep_groups(const LightningModule& module,
   course::List options(groups.size(), course::Dict());
   try {
     options = course::optimizer_state_dict(optimizer).at("param_groups").as_list();
-  } catch (const course::Error&) {  // of an optimizer that cannot be gone on with anyway
+  } catch (const course::Error&) {  // of an optimizer that cannot be resumed anyway
   }
   for (size_t g = kept.size(); g < groups.size(); ++g) {
     course::Dict group = options[g].as_dict();

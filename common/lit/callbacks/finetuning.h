@@ -90,7 +90,7 @@ struct BackboneFinetuningOptions {
   bool should_align = true;  ///< stop multiplying when it has reached the main rate
   double initial_denom_lr = 10;
   bool train_bn = true;
-  bool verbose = false;  ///< tells of the rates in each epoch
+  bool verbose = false;  ///< reports the rates of each epoch
 };
 
 /// Trains everything but the module's part `backbone` first, and the backbone from some epoch on,

@@ -8,7 +8,7 @@
 namespace lit {
 
 struct GradientAccumulationSchedulerOptions {
-  /// From the epoch (counted from 0) on: so many batches for each step. Before the first one: 1.
+  /// From the epoch (counted from 0) on: that many batches for each step. Before the first one: 1.
   std::map<int64_t, int64_t> scheduling;
 };
 

@@ -30,7 +30,7 @@ struct ModelCheckpointOptions {
   /// becomes name=value, see auto_insert_metric_name.
   std::string filename = "";
   std::string monitor = "";  ///< logged metric that tells which are the best; "": the newest are
-  bool verbose = false;      ///< tells of what is saved by info()
+  bool verbose = false;      ///< reports what is saved by info()
   SaveLast save_last = SaveLast::no;
   int64_t save_top_k = 1;          ///< how many are kept; -1: all; 0: none
   bool save_on_exception = false;  ///< also when the run ends by an exception, Ctrl-C among them
@@ -83,7 +83,7 @@ class ModelCheckpoint : public Callback {
 
   /// The name of a file for these values, with its folder and extension.
   /// @param version  for the suffix -v1; 0: none
-  /// @throws Error for a template that is none
+  /// @throws Error for a template that is not valid
   std::filesystem::path format_checkpoint_name(const Metrics& metrics,
                                                const std::string& filename = "",
                                                int64_t version = 0) const;

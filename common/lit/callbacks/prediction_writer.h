@@ -10,8 +10,8 @@
 namespace lit {
 
 /// Derive from it, and write. Each function gets the predictions, and which samples of the loader
-/// they are of: [N] int64, counted from 0; undefined for a loader that shuffles, of which nobody
-/// knows. With `predict(…, {.return_predictions = false})` nothing else keeps them.
+/// they are of: [N] int64, counted from 0; undefined for a loader that shuffles, where they are
+/// unknown. With `predict(…, {.return_predictions = false})` nothing else keeps them.
 class BasePredictionWriter : public Callback {
  public:
   /// @param write_interval  "batch", "epoch" or "batch_and_epoch"

@@ -9,10 +9,10 @@ namespace lit {
 namespace {
 
 int64_t total(int64_t batches) {
-  return batches == Trainer::unlimited() ? 0 : batches;  // 0: nobody knows
+  return batches == Trainer::unlimited() ? 0 : batches;  // 0: unknown
 }
 
-// "12/938", or "12" where nobody knows how many there are.
+// "12/938", or "12" where their number is unknown.
 std::string progress_of(int64_t done, int64_t batches) {
   return std::to_string(done) +
          (batches == Trainer::unlimited() ? "" : fmt::format("/{}", batches));

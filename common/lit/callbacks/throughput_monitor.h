@@ -17,7 +17,7 @@ struct ThroughputMonitorOptions {
   std::function<int64_t(const Batch&)> batch_size_fn = nullptr;
   /// Items of a batch that are not samples: tokens, pixels. Then items per second are logged, too.
   std::function<int64_t(const Batch&)> length_fn = nullptr;
-  int64_t window_size = 100;  ///< rates are those of so many batches; at least 2
+  int64_t window_size = 100;  ///< rates are those of that many batches; at least 2
   std::string separator = "/";
   /// Floating-point operations that a batch takes, and that the device can do in a second: then
   /// flops_per_sec is logged, and with both mfu, the share of the device that is used.

@@ -16,7 +16,7 @@ namespace lit {
 ///     lit::Accuracy({.task = "binary"});
 ///
 /// The enum names its words, in the order of its values, by a function `words(E)` beside it. A word
-/// that is none of them is kept for the error of whoever asks for the value.
+/// that is not one of them is kept for the error of whoever asks for the value.
 template <typename E>
 class Choice {
  public:

@@ -94,7 +94,7 @@ HookSet overridden_data_hooks() {
   return hooks;
 }
 
-/// A data module, and which hooks it has of its own: made from a shared_ptr by itself.
+/// A data module, and which hooks it overrides: made from a shared_ptr by itself.
 class DataModuleRef {
  public:
   DataModuleRef() = default;

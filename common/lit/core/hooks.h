@@ -55,7 +55,7 @@ constexpr size_t kHooks = static_cast<size_t>(Hook::none);
 
 /// "on_train_start"; of Hook::none "no hook".
 std::string_view name_of(Hook hook);
-/// The reverse; Hook::none for a name that is none.
+/// The reverse; Hook::none for an unknown name.
 Hook hook_of(std::string_view name);
 
 /// Some of the hooks.

@@ -30,7 +30,7 @@ class Loader {
  public:
   virtual ~Loader() = default;
 
-  /// Batches in an epoch; none if nobody knows before the end.
+  /// Batches in an epoch; none if they are unknown before the end.
   virtual std::optional<int64_t> batches() const = 0;
   /// Begins epoch number `epoch` (from 0 on), wherever the last one stopped.
   virtual void begin_epoch(int64_t epoch) = 0;
@@ -47,7 +47,7 @@ class Loader {
   virtual std::shared_ptr<Loader> unshuffled() const { return nullptr; }
 
   /// Where it stands: with this, a loader made in the same way hands out the batch that this one
-  /// would hand out next. The begin_epoch() after load_state_dict() goes on there, in the middle of
+  /// would hand out next. The begin_epoch() after load_state_dict() resumes there, in the middle of
   /// its epoch; the one after that begins as ever.
   virtual course::Dict state_dict() const = 0;
   virtual void load_state_dict(const course::Dict& state) = 0;
@@ -132,7 +132,7 @@ namespace detail {
 
 /// The position in a loader's state. @throws Error if that is of other batches than the loader has
 /// now, so that it would be another place in the data. @param samples, batches  of an epoch; none:
-/// nobody knows
+/// unknown
 int64_t checked_position(const course::Dict& state, int64_t batch_size,
                          std::optional<int64_t> samples, std::optional<int64_t> batches);
 

@@ -35,7 +35,7 @@ LogValue LogValue::left_there(const torch::Tensor& tensor) {
 }
 
 // Is it a part of something larger, or of something that changes? Of tensors of the inference mode
-// nobody knows.
+// that is unknown.
 bool LogValue::shares_memory() const {
   return tensor_.is_inference() || tensor_._version() > 0 ||
          tensor_.storage().nbytes() > tensor_.nbytes();

@@ -174,7 +174,7 @@ void Results::load_state_dict(const course::Dict& state,
                              .add_dataloader_idx = flag(one, "add_dataloader_idx"),
                              .batch_size = batch_size};
     const Hook hook = hook_of(text(one, "hook"));
-    if (hook == Hook::none) throw Error("hook is " + text(one, "hook") + ", which is none");
+    if (hook == Hook::none) throw Error("hook is " + text(one, "hook") + ", which is not a hook");
     Entry entry =
         made(hook, text(one, "name"), whole(one, "loader", -1), whole(one, "source", -1), options);
     entry.last = log_value(one.at("last"), "last");

@@ -164,7 +164,8 @@ class LightningModule : public torch::nn::Module {
   /// before the weights are taken from it.
   virtual void on_save_checkpoint(course::Dict& checkpoint);
   virtual void on_load_checkpoint(course::Dict& checkpoint);
-  /// false: weights that are missing or too much are told of, and else ignored, when one is loaded.
+  /// false: weights that are missing or too much are reported, and else ignored, when one is
+  /// loaded.
   bool strict_loading = true;
 
   // What can be called from a step or hook.
@@ -250,7 +251,7 @@ class LightningModule : public torch::nn::Module {
   void clip_gradients(torch::optim::Optimizer& optimizer, std::optional<double> gradient_clip_val,
                       GradientClip gradient_clip_algorithm = GradientClip::norm);
 
-  /// Which hooks this type has of its own. The entry points find out from the type they are called
+  /// Which hooks this type overrides. The entry points find out from the type they are called
   /// with; only a module that is passed as a base class must say it, or is refused:
   ///
   ///     std::optional<HookSet> overridden_hooks() const override {
@@ -304,7 +305,7 @@ HookSet overridden_hooks() {
   return hooks;
 }
 
-/// A module, and which hooks it has of its own: what the entry points of the Trainer take, made
+/// A module, and which hooks it overrides: what the entry points of the Trainer take, made
 /// from a shared_ptr or a holder (TORCH_MODULE) by itself.
 class ModuleRef {
  public:

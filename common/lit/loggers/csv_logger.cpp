@@ -131,7 +131,7 @@ std::optional<std::ifstream> CSVLogger::open_rows() const {
               "its own");
 }
 
-// Rows in columns that the file has are appended; for others it is written anew.
+// Rows in columns that the file has are appended; for others the whole file is written again.
 void CSVLogger::write() {
   const bool fits = std::all_of(waiting_.begin(), waiting_.end(), [&](const Row& row) {
     return std::all_of(row.begin(), row.end(), [&](const auto& one) {
@@ -147,7 +147,7 @@ void CSVLogger::write() {
   }
   if (std::optional<std::ifstream> rows = open_rows()) return rewrite(&*rows);
   rewrite(nullptr);
-  warn(file_.string() + " is gone; it is begun anew, without the rows that were in it");
+  warn(file_.string() + " is gone; it is started again, without the rows that were in it");
 }
 
 // One line after the other: the file may be larger than what a program wants to hold in memory.

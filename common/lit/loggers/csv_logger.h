@@ -26,7 +26,7 @@ struct CSVLoggerOptions {
 /// row has the values of one call, and empty cells. Values of training steps, of validation and of
 /// epochs are rows of their own. A new name rewrites the file with one more column, in one step.
 /// In a folder that a version given by the user has, an old metrics.csv is removed, with a warning.
-/// A file that is removed during the run is begun anew, with a warning. Rows that could not be
+/// A file that is removed during the run is started again, with a warning. Rows that could not be
 /// written wait for the next attempt; the file is whole at every moment.
 class CSVLogger : public Logger {
  public:

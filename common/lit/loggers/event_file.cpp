@@ -141,7 +141,7 @@ void EventFile::flush() {
     detail::make_folder(path_.parent_path());
     course::append_to(path_, beginning_ + waiting_);
     if (begun_) {
-      warn(path_.string() + " is gone; it is begun anew, without the events that were in it");
+      warn(path_.string() + " is gone; it is started again, without the events that were in it");
     }
     begun_ = true;
   });

@@ -33,8 +33,8 @@ uint32_t crc32c(std::string_view bytes);
 
 /// Appends events to events.out.tfevents.TIME.HOST.PID.N in a folder. Records wait until flush(),
 /// which writes all of them by one call of the system: a reader sees whole records, at any moment
-/// and whatever ends the process. A file that is removed while it is written is begun anew, with a
-/// warning.
+/// and whatever ends the process. A file that is removed while it is written is started again, with
+/// a warning.
 class EventFile {
  public:
   explicit EventFile(std::filesystem::path folder);

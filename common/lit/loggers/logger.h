@@ -41,7 +41,7 @@ class Logger {
   virtual std::string name() const { return ""; }
   virtual std::string version() const { return ""; }
   /// Where runs are kept, those of this name, and this run; "" if it has no such folder. That of
-  /// the run is made when it is asked for.
+  /// the run is made when it is requested.
   virtual std::string save_dir() const { return ""; }
   virtual std::string root_dir() const { return ""; }
   virtual std::string log_dir() const { return ""; }

@@ -26,7 +26,7 @@ CalibrationError::CalibrationError(Options options)
     throw Error(fmt::format("n_bins of CalibrationError is {}, but must be from 1 to {}", bins_,
                             kMostBins));
   }
-  // Behind the last bin are those with a confidence of 1.
+  // After the last bin are those with a confidence of 1.
   add_state("count", torch::zeros({bins_ + 1}, torch::kInt64), StateReduce::sum);
   add_state("confidence", torch::zeros({bins_ + 1}, torch::kFloat64), StateReduce::sum);
   add_state("right", torch::zeros({bins_ + 1}, torch::kInt64), StateReduce::sum);

@@ -94,7 +94,7 @@ class ClassifierMetric : public Metric {
   void note(const torch::Tensor& noted);
   /// Counts NaN among scores that count. @param scores  of the shape of `counts`
   void look_for_nan(const torch::Tensor& scores, const torch::Tensor& counts);
-  /// Tells of NaN, and refuses scores that were taken for both. @throws Error
+  /// Reports NaN, and refuses scores that were taken for both. @throws Error
   void look_at_states() override;
 
   [[noreturn]] void refuse_shapes(const torch::Tensor& preds, const torch::Tensor& target,

@@ -32,7 +32,7 @@ class LRScheduler {
   virtual void step(double metric);
   /// Does it step by a metric, as ReduceLROnPlateau does? Then its config needs a monitor.
   virtual bool needs_metric() const { return false; }
-  /// Begins anew from the initial rates: what making it has done (Python's step(0)).
+  /// Starts fresh from the initial rates, as when it was made (Python's step(0)).
   virtual void restart();
   /// Steps after which it is used up; none: it never is. The Trainer warns of one that counts
   /// batches and is stepped once an epoch.

@@ -87,8 +87,8 @@ class CosineAnnealingLR : public LRScheduler {
   double eta_min_;
 };
 
-/// A cosine that starts anew after T_0 steps, and then after T_mult times as many: SGDR (Loshchilov
-/// and Hutter, 2017, https://arxiv.org/abs/1608.03983).
+/// A cosine that starts again after T_0 steps, and then after T_mult times as many: SGDR
+/// (Loshchilov and Hutter, 2017, https://arxiv.org/abs/1608.03983).
 class CosineAnnealingWarmRestarts : public LRScheduler {
  public:
   /// @param T_0     steps until the first restart, at least 1

@@ -27,7 +27,7 @@ class Profiler {
   /// A run begins. @param stage "fit", "validate", "test" or "predict"
   /// @param log_dir  where files go unless the profiler has another place
   virtual void setup(const std::string& stage, const std::filesystem::path& log_dir);
-  /// The run has succeeded: tells of summary(), by info() or in a file.
+  /// The run has succeeded: reports summary(), by info() or in a file.
   virtual void describe();
   /// The run is over, however it ended.
   virtual void teardown() {}

@@ -67,7 +67,7 @@ struct TrainerOptions {
   /// If not 0: so much of the training and of the validation set, never shuffled. A model that
   /// cannot learn these by heart has a mistake in it.
   Limit overfit_batches = 0.0;
-  /// When validation runs within an epoch: each so many batches, at each such share of the epoch,
+  /// When validation runs within an epoch: each that many batches, at each such share of the epoch,
   /// or when so much time has passed.
   CheckInterval val_check_interval = 1.0;
   /// In which epochs validation runs; none: val_check_interval counts batches across epochs.
@@ -97,7 +97,7 @@ struct TrainerOptions {
   /// Not Lightning's: weights and batches of four dimensions lie in memory with their channels last
   /// (NHWC), as convolutions on a GPU's tensor cores want them. Values and shapes stay.
   bool channels_last = false;
-  /// Not Lightning's: tells of every hook as it is called, by info().
+  /// Not Lightning's: reports every hook as it is called, by info().
   bool trace_hooks = false;
 };
 
