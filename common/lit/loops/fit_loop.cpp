@@ -25,12 +25,13 @@ FitLoop::FitLoop(const Parts& parts)
 // region run
 void FitLoop::run(bool keeps_state) {
   keeps_state_ = keeps_state;
-  const bool begins_in_epoch = resume_ && resume_->from != Place::epoch_start;
+  const bool begins_in_epoch = resumes_in_epoch();
   sanity_check();
   parts_.state.stage = TrainerState::Stage::training;
   parts_.log.begin_training();
   parts_.training_data.load_if_needed();
   if (!begins_in_epoch && rules_.fit_is_over(parts_.training_data.batches())) return;
+  // Without a source of loaders the request warns of it; else it waits for its first epoch.
   if (rules_.validates_in_this_epoch() || !parts_.validation.has_loaders()) {
     parts_.validation.load_if_needed();
   }
@@ -39,7 +40,7 @@ void FitLoop::run(bool keeps_state) {
   if (parts_.config.options.detect_anomaly) anomaly.emplace();
 
   parts_.hooks.on_train_start();
-  last_validation_ = steady_seconds();
+  validation_clock_ = steady_seconds();
   if (resume_ && !begins_in_epoch) {
     std::exchange(resume_, std::nullopt)->restore_random_streams(parts_.strategy.root_device());
   }
@@ -61,9 +62,8 @@ void FitLoop::run(bool keeps_state) {
 // not after an hour. Its logged values are dropped and its random draws undone.
 void FitLoop::sanity_check() {
   const int64_t steps = parts_.config.options.num_sanity_val_steps;
-  const bool resumes_in_epoch = resume_ && resume_->from != Place::epoch_start;
   if (steps == 0 || parts_.config.fast_dev_run() || !parts_.data.validates() ||
-      progress_.global_step > 0 || resumes_in_epoch) {
+      progress_.global_step > 0 || resumes_in_epoch()) {
     return;
   }
   const KeepRandomState random(parts_.strategy.root_device());
@@ -126,11 +126,11 @@ void FitLoop::begin_epoch() {
   progress_.place = Place::batch_start;
 }
 
-// Runs after on_train_start, so that its random draws are the same as in the original run.
+// Runs after on_train_start, so that what that hook draws does not move the restored streams.
 void FitLoop::resume_epoch(ResumePoint point) {
   progress_.batch_idx = progress_.batches_done - 1;
   progress_.place = point.from;
-  // Without further batches the loader is not needed, and it may differ by now.
+  // Without further batches the loader's place does not matter, and it may differ by now.
   if (point.from != Place::epoch_end && !progress_.is_last_batch) {
     parts_.training_data.resume_epoch(keeps_state_, point.loader(), point.path);
   }
@@ -161,7 +161,7 @@ void FitLoop::run_batch(Batch given) {
   const Batch batch = parts_.data.transfer(std::move(given), 0);
   const During<const Batch*> of_batch(parts_.moment.batch, &batch);
   if (parts_.hooks.on_train_batch_start(batch, batch_idx) == -1) {
-    progress_.rest_is_skipped = true;
+    progress_.rest_is_skipped = true;  // this was the epoch's last batch
     step_schedulers("epoch", /*plateau=*/false);
     return;
   }
@@ -182,12 +182,12 @@ void FitLoop::finish_batch(bool validated) {
   if (!validated && validation_is_due()) validate();
   progress_.place = Place::validated;
   step_schedulers("step", /*plateau=*/true);
-  if (!accumulates()) ++progress_.batches_that_stepped;
+  if (!only_accumulates()) ++progress_.batches_that_stepped;
   progress_.place = Place::batch_start;
 }
 
 void FitLoop::validate() {
-  if (!accumulates()) {
+  if (!only_accumulates()) {
     parts_.hooks.module(Hook::on_validation_model_zero_grad,
                         [](LightningModule& module) { module.on_validation_model_zero_grad(); });
   }
@@ -196,7 +196,7 @@ void FitLoop::validate() {
   parts_.validation.run(kUnlimited, [this] { progress_.place = Place::validated; });
   parts_.state.stage = TrainerState::Stage::training;
   parts_.log.begin_training();
-  last_validation_ = steady_seconds();
+  validation_clock_ = steady_seconds();
 }
 
 // Runs after the epoch-end hooks, so that plateau schedulers see their metrics.
@@ -214,23 +214,28 @@ void FitLoop::finish_epoch() {
 // Steps the schedulers due at `interval`; `plateau` selects the metric-driven ones.
 void FitLoop::step_schedulers(const char* interval, bool plateau) {
   const bool by_step = std::string_view(interval) == "step";
-  if (by_step && accumulates()) return;
+  if (by_step && only_accumulates()) return;
+  // For the frequency of schedulers: batches are counted within their epoch.
   const int64_t count = 1 + (by_step ? progress_.batch_idx : progress_.current_epoch);
   parts_.optimization.step_schedulers(interval, plateau, count, parts_.log);
 }
 
 // Sends the values of this batch to the loggers, every log_every_n_steps.
 void FitLoop::log_step() {
-  parts_.log.end_training_step(!accumulates() && parts_.log.is_due());
+  parts_.log.end_training_step(!only_accumulates() && parts_.log.is_due());
 }
 
-bool FitLoop::accumulates() const {
+bool FitLoop::resumes_in_epoch() const {
+  return resume_ && resume_->from != Place::epoch_start;
+}
+
+bool FitLoop::only_accumulates() const {
   return progress_.accumulates(parts_.limits.accumulate_grad_batches);
 }
 
 bool FitLoop::validation_is_due() const {
   return parts_.data.validates() && parts_.validation.has_loaders() &&
-         rules_.validation_is_due(parts_.training_data.val_check_batches(), last_validation_);
+         rules_.validation_is_due(parts_.training_data.val_check_batches(), validation_clock_);
 }
 
 }  // namespace lit

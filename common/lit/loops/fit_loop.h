@@ -60,7 +60,8 @@ class FitLoop {
   void log_step();
   void finish_epoch();
 
-  bool accumulates() const;
+  bool resumes_in_epoch() const;
+  bool only_accumulates() const;
 
   Parts parts_;
   Progress& progress_;
@@ -69,7 +70,7 @@ class FitLoop {
   FitRules rules_;
   std::optional<ResumePoint> resume_;
   bool keeps_state_ = false;
-  double last_validation_ = 0;  // when it was
+  double validation_clock_ = 0;  // when it ran last, or training began: for intervals of time
 };
 
 }  // namespace lit

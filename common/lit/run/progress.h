@@ -17,7 +17,7 @@ enum class Place {
   batch_start,   ///< batches_done batches are complete
   batch_end,     ///< a batch is done, its on_train_batch_end is not
   batch_logged,  ///< its on_train_batch_end is done, the validation after it is not
-  validated,     ///< the validation is done, the schedulers after it are not
+  validated,     ///< the validation is done, or was not due; the schedulers after it are not
   epoch_end      ///< on_train_epoch_end is done
 };
 std::string name_of(Place place);
