@@ -8,6 +8,7 @@ find_package(ZLIB REQUIRED)
 # spdlog brings {fmt}, the formatting of std::format on compilers that do not have it yet.
 find_package(spdlog QUIET)
 if(NOT spdlog_FOUND)
+  set(SPDLOG_INSTALL ON)  # beside the trainer library, which names it
   FetchContent_Declare(spdlog
     GIT_REPOSITORY https://github.com/gabime/spdlog
     GIT_TAG 7c02e204c92545f869e2f04edaab1f19fe8b19fd)  # v1.13.0
@@ -32,7 +33,7 @@ if(NOT STB_INCLUDE_DIR)
   set(STB_INCLUDE_DIR ${stb_SOURCE_DIR})
 endif()
 
-if(NOT PROJECT_IS_TOP_LEVEL)
+if(NOT LIT_BUILD_COURSE AND NOT LIT_BUILD_TESTS)
   return()  # the rest is for lessons and tests
 endif()
 
@@ -52,7 +53,7 @@ if(NOT tomlplusplus_FOUND)
   FetchContent_MakeAvailable(tomlplusplus)
 endif()
 
-if(BUILD_TESTING)
+if(BUILD_TESTING OR LIT_BUILD_TESTS)
   find_package(GTest QUIET)
   if(NOT GTest_FOUND)
     set(INSTALL_GTEST OFF)

@@ -8,7 +8,13 @@ set(CMAKE_CXX_SCAN_FOR_MODULES OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 
+option(LIT_BUILD_COURSE "Build the lessons and their tools, not the trainer library alone" ${PROJECT_IS_TOP_LEVEL})
 option(BUILD_TESTING "Build the tests" ON)
+set(_tests OFF)
+if(LIT_BUILD_COURSE AND BUILD_TESTING)
+  set(_tests ON)
+endif()
+option(LIT_BUILD_TESTS "Build the trainer library's tests" ${_tests})
 option(COURSE_REQUIRE_CUDA "Stop when the libtorch that was found has no CUDA in it" OFF)
 set(COURSE_SANITIZE "" CACHE STRING "Sanitizers for -fsanitize=, for example address,undefined")
 

@@ -3,8 +3,17 @@
 # What every target has in common: libtorch, the include folder, the precompiled header. A program that links with it
 # looks for functions of the C++ library in the system's first, then in libtorch (CourseBorders.cmake).
 add_library(course_base INTERFACE)
-target_include_directories(course_base INTERFACE
-  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/common> $<INSTALL_INTERFACE:include/LitTorch>)
+if(PROJECT_IS_TOP_LEVEL)
+  set(_headers ${PROJECT_SOURCE_DIR}/common)
+else()
+  include(CoursePublicHeaders)
+  set(_headers ${PROJECT_BINARY_DIR}/include)
+  course_public_headers(${_headers})
+endif()
+target_include_directories(course_base INTERFACE $<BUILD_INTERFACE:${_headers}> $<INSTALL_INTERFACE:include> $<INSTALL_INTERFACE:include/lit/before_0_2>)
+if(NOT PROJECT_IS_TOP_LEVEL)
+  target_include_directories(course_base INTERFACE ${_headers}/lit/before_0_2)
+endif()
 target_compile_features(course_base INTERFACE cxx_std_20)
 target_link_libraries(course_base INTERFACE ${TORCH_LIBRARIES})
 target_link_options(course_base INTERFACE ${COURSE_LINK_FIRST})
@@ -25,6 +34,7 @@ target_precompile_headers(course_pch PRIVATE
 # Warnings are for the project's own sources, not for those of whoever links with a library.
 function(_course_target target)
   target_link_libraries(${target} PRIVATE course_format PUBLIC course_base)
+  target_include_directories(${target} BEFORE PRIVATE ${PROJECT_SOURCE_DIR}/common)
   target_compile_options(${target} PRIVATE ${COURSE_WARNINGS})
   target_precompile_headers(${target} REUSE_FROM course_pch)
 endfunction()

@@ -124,7 +124,7 @@ InMemoryLoader::Epoch InMemoryLoader::epoch(int64_t epoch, int64_t first_batch) 
 // The batch that comes next, copied on a stream of its own.
 struct InMemoryLoader::Epoch::Ahead {
   CopyStream copies;
-  Batch batch;
+  torch::data::Example<> batch;
   int64_t number = -1;  // which one it is
 };
 
@@ -196,11 +196,11 @@ torch::Tensor InMemoryLoader::Epoch::rows(const torch::Tensor& all, int64_t star
   return to_float ? as_float(some, *to_float) : some;
 }
 
-Batch InMemoryLoader::Epoch::make(int64_t number) {
+torch::data::Example<> InMemoryLoader::Epoch::make(int64_t number) {
   const int64_t start = number * loader_.options_.batch_size;
   const int64_t size = std::min(loader_.options_.batch_size, loader_.samples() - start);
-  return {.data = rows(loader_.data_, start, size, /*is_data=*/true),
-          .target = rows(loader_.target_, start, size, /*is_data=*/false)};
+  return {rows(loader_.data_, start, size, /*is_data=*/true),
+          rows(loader_.target_, start, size, /*is_data=*/false)};
 }
 
 void InMemoryLoader::Epoch::advance() {

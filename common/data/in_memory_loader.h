@@ -1,6 +1,7 @@
 // Batches of a data set that is in memory: whole tensors are indexed, sample by sample nothing is.
 #pragma once
 
+#include <torch/data/example.h>
 #include <torch/types.h>
 
 #include <cstddef>
@@ -12,11 +13,7 @@
 
 namespace course {
 
-/// Some samples with their targets; the first dimension of both counts samples.
-struct Batch {
-  torch::Tensor data;
-  torch::Tensor target;
-};
+using Batch [[deprecated("it is torch::data::Example<>")]] = torch::data::Example<>;
 
 /// Bytes as float32: (byte / divisor - mean) / std.
 struct ToFloat {
@@ -45,7 +42,8 @@ struct InMemoryLoaderOptions {
   std::optional<ToFloat> to_float = std::nullopt;
 };
 
-/// Hands out the batches of an epoch:
+/// Hands out the batches of an epoch, as libtorch's own type for samples with their targets; the
+/// first dimension of both counts samples:
 ///
 ///     InMemoryLoader loader(images, labels, {.batch_size = 128, .shuffle = true, .seed = 1});
 ///     for (int64_t epoch = 0; epoch < epochs; ++epoch) {
@@ -95,10 +93,10 @@ class InMemoryLoader::Epoch {
   class Iterator {
    public:
     using iterator_category = std::input_iterator_tag;
-    using value_type = Batch;
+    using value_type = torch::data::Example<>;
     using difference_type = std::ptrdiff_t;
-    using pointer = const Batch*;
-    using reference = const Batch&;
+    using pointer = const torch::data::Example<>*;
+    using reference = const torch::data::Example<>&;
 
     reference operator*() const { return epoch_->batch_; }
     pointer operator->() const { return &epoch_->batch_; }
@@ -128,7 +126,7 @@ class InMemoryLoader::Epoch {
   friend class InMemoryLoader;
   Epoch(const InMemoryLoader& loader, int64_t epoch, int64_t first_batch);
   void advance();
-  Batch make(int64_t number);
+  torch::data::Example<> make(int64_t number);
   torch::Tensor rows(const torch::Tensor& all, int64_t start, int64_t size, bool is_data);
   torch::Tensor buffer(std::vector<int64_t> sizes, torch::ScalarType dtype);
 
@@ -136,7 +134,7 @@ class InMemoryLoader::Epoch {
   torch::Tensor order_;  // int64 [N], undefined unless shuffled
   int64_t position_;
   bool done_ = false;
-  Batch batch_;
+  torch::data::Example<> batch_;
   std::vector<torch::Tensor> buffers_;  // of batches, to be used again
   struct Ahead;                         // the batch that is on its way to a GPU
   std::shared_ptr<Ahead> ahead_;

@@ -11,7 +11,7 @@ History::History(std::vector<std::string> metrics) {
 }
 
 void History::on_train_epoch_end(lit::Trainer& trainer, lit::LightningModule&) {
-  const lit::Metrics& metrics = trainer.callback_metrics();
+  const lit::LoggedMetrics& metrics = trainer.callback_metrics();
   for (course::Curve& curve : curves_) {
     const auto found = metrics.find(curve.name);
     if (found == metrics.end()) continue;  // not in this epoch

@@ -251,7 +251,7 @@ TEST(DataLoader, MakesFloatsOfTheBatchAsLibtorchDoes) {
     for (const ToFloat how : {ToFloat{}, ToFloat{.divisor = 255, .mean = 0.2860, .std = 0.3530}}) {
       const InMemoryLoader loader(
           data, labels, {.batch_size = 16, .shuffle = shuffle, .seed = 3, .to_float = how});
-      for (const Batch& batch : loader.epoch(1)) {
+      for (const auto& batch : loader.epoch(1)) {
         torch::Tensor wanted = data.index_select(0, batch.target).to(torch::kFloat32) / how.divisor;
         if (how.mean != 0) wanted = (wanted - how.mean) / how.std;
         EXPECT_TRUE(torch::equal(batch.data, wanted)) << "to the last bit";
@@ -274,25 +274,25 @@ TEST(DataLoader, RefusesToFloatOfWhatIsNoBytes) {
 TEST(DataLoader, UsesTheMemoryOfABatchAgainThatNobodyHolds) {
   const InMemoryLoader loader(bytes(64), torch::arange(64), {.batch_size = 8, .shuffle = true});
   std::set<void*> places;
-  for (const Batch& batch : loader.epoch(0)) places.insert(batch.data.data_ptr());
+  for (const auto& batch : loader.epoch(0)) places.insert(batch.data.data_ptr());
   EXPECT_EQ(places.size(), 1U);
 }
 
 TEST(DataLoader, LeavesABatchAloneThatSomebodyHolds) {
   const torch::Tensor data = bytes(128);
   const InMemoryLoader loader(data, torch::arange(128), {.batch_size = 8, .shuffle = true});
-  std::vector<Batch> kept;
+  std::vector<torch::data::Example<>> kept;
   std::vector<torch::Tensor> views;  // of a batch that is gone
-  for (const Batch& batch : loader.epoch(0)) {
+  for (const auto& batch : loader.epoch(0)) {
     if (batch.target[0].item<int64_t>() % 2 == 0) {
       kept.push_back(batch);
     } else {
       views.push_back(batch.data.flatten(1).narrow(0, 0, 1));
-      kept.push_back({.data = {}, .target = batch.target});
+      kept.push_back({torch::Tensor(), batch.target});
     }
   }
   size_t view = 0;
-  for (const Batch& batch : kept) {
+  for (const auto& batch : kept) {
     const torch::Tensor wanted = data.index_select(0, batch.target);
     if (batch.data.defined()) {
       EXPECT_TRUE(torch::equal(batch.data, wanted));
@@ -306,7 +306,7 @@ TEST(DataLoader, LeavesABatchAloneThatSomebodyHolds) {
 TEST(DataLoader, WhatIsSetOnABatchDoesNotComeBack) {
   const InMemoryLoader loader(torch::rand({32, 3}), torch::arange(32),
                               {.batch_size = 4, .shuffle = true});
-  for (Batch batch : loader.epoch(0)) {
+  for (auto batch : loader.epoch(0)) {
     EXPECT_FALSE(batch.data.requires_grad());
     batch.data.set_requires_grad(true);
     batch.data.sum().backward();

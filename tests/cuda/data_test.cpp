@@ -27,8 +27,8 @@ TEST_P(CudaLoader, HandsOutTheBatchesOfTheCpu) {
     auto found = there.epoch(1, first);
     auto one = wanted.begin();
     int64_t batches = 0;
-    std::vector<course::Batch> held;  // as a loop does that looks back
-    for (const course::Batch& batch : found) {
+    std::vector<torch::data::Example<>> held;  // as a loop does that looks back
+    for (const auto& batch : found) {
       EXPECT_EQ(batch.data.device(), device());
       EXPECT_EQ(batch.target.device(), device());
       EXPECT_TRUE(torch::equal(batch.target.cpu(), one->target)) << batches;
@@ -50,7 +50,7 @@ TEST_P(CudaLoader, WaitsForNothing) {
   for (const int64_t epoch : {0, 1}) {
     std::optional<testing::NoWaits> none;
     if (epoch == 1) none.emplace();  // what the first one needs once may wait
-    for (const course::Batch& batch : loader.epoch(epoch)) sum += batch.data.sum();
+    for (const auto& batch : loader.epoch(epoch)) sum += batch.data.sum();
   }
   EXPECT_GT(sum.item<double>(), 0);
 }

@@ -25,7 +25,7 @@ class Logging : public ::testing::Test {
     options.num_sanity_val_steps = 0;
     return quiet(std::move(options));
   }
-  static std::vector<std::string> names(const Metrics& metrics) {
+  static std::vector<std::string> names(const LoggedMetrics& metrics) {
     std::vector<std::string> result;
     for (const auto& [name, value] : metrics) result.push_back(name);
     return result;
@@ -130,7 +130,7 @@ TEST_F(Logging, Containers) {
   };
   Trainer trainer(with_logger({.max_epochs = 1}));
   module_->on_epoch_end = [&](Line& self) {
-    const Metrics& metrics = self.trainer().callback_metrics();
+    const LoggedMetrics& metrics = self.trainer().callback_metrics();
     EXPECT_DOUBLE_EQ(metrics.at("both").value(), 2) << "the epoch's, by now";
     EXPECT_DOUBLE_EQ(metrics.at("both_step").value(), 3);
     self.log("at_end", 7);

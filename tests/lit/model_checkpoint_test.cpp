@@ -227,7 +227,7 @@ TEST_F(Triggers, OnByDefault) {
 // --- Names --------------------------------------------------------------------------------------
 
 TEST_F(Names, Templates) {
-  const Metrics metrics{
+  const LoggedMetrics metrics{
       {"epoch", int64_t{3}}, {"step", int64_t{12}}, {"acc", 0.1f}, {"val/loss", 2.0}};
   const auto name = [&](ModelCheckpointOptions options) {
     return ModelCheckpoint(std::move(options)).format_checkpoint_name(metrics).string();

@@ -103,14 +103,13 @@ template <typename T>
 HookSet overridden_callback_hooks() {
   HookSet hooks;
 // One that is private or overloaded has no type here, and counts as overridden.
-#define LIT_OVERRIDDEN(hook)                                                              \
+#define LIT_HOOK(hook)                                                                    \
   if constexpr (!requires {                                                               \
                   requires std::is_same_v<decltype(&T::hook), decltype(&Callback::hook)>; \
                 }) {                                                                      \
     hooks.set(Hook::hook);                                                                \
   }
-  LIT_CALLBACK_HOOKS(LIT_OVERRIDDEN)
-#undef LIT_OVERRIDDEN
+#include "lit/core/callback_hooks.def"
   return hooks;
 }
 

@@ -24,7 +24,7 @@ void DeviceStatsMonitor::log(Trainer& trainer, const std::string& hook) {
   const torch::Device device = trainer.strategy().root_device();
   std::map<std::string, double> stats = course::device_stats(device);
   if (options_.cpu_stats.value_or(device.is_cpu())) stats.merge(cpu_.stats());
-  Metrics metrics;
+  LoggedMetrics metrics;
   for (const auto& [name, value] : stats) {
     if (!options_.filter_keys.empty() && options_.filter_keys.count(name) == 0) continue;
     metrics.emplace("DeviceStatsMonitor." + hook + "/" + name, value);

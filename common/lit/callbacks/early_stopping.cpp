@@ -14,16 +14,11 @@
 namespace lit {
 
 EarlyStopping::EarlyStopping(Options options)
-    : best_score_(options.mode == "max" ? -std::numeric_limits<double>::infinity()
-                                        : std::numeric_limits<double>::infinity()),
-      options_(std::move(options)),
-      minimize_(options_.mode != "max") {
+    : options_(std::move(options)),
+      minimize_(options_.mode.of("mode of EarlyStopping") == MonitorMode::min) {
+  best_score_ = (minimize_ ? 1 : -1) * std::numeric_limits<double>::infinity();
   if (options_.monitor.empty()) {
     throw Error("EarlyStopping needs the name of a metric, as in {.monitor = \"val_loss\"}");
-  }
-  if (options_.mode != "min" && options_.mode != "max") {
-    throw Error(
-        fmt::format("mode of EarlyStopping is \"{}\", but must be min or max", options_.mode));
   }
   if (options_.patience < 0) {
     throw Error(
@@ -33,7 +28,7 @@ EarlyStopping::EarlyStopping(Options options)
 
 std::string EarlyStopping::state_key() const {
   return fmt::format("{}{{'monitor': '{}', 'mode': '{}'}}", Callback::state_key(), options_.monitor,
-                     options_.mode);
+                     options_.mode.word());
 }
 
 course::Dict EarlyStopping::state_dict() const {
@@ -146,7 +141,7 @@ std::string EarlyStopping::why_stopped(double current) const {
 }
 
 std::optional<double> EarlyStopping::monitored(Trainer& trainer) {
-  const Metrics& metrics = trainer.callback_metrics();
+  const LoggedMetrics& metrics = trainer.callback_metrics();
   const auto found = metrics.find(options_.monitor);
   if (found != metrics.end()) return found->second.value();
   std::string names;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "lit/callbacks/callback.h"
+#include "lit/core/choices.h"
 
 namespace lit {
 
@@ -15,7 +16,7 @@ struct EarlyStoppingOptions {
   double min_delta = 0;      ///< what counts as an improvement is more than this
   int64_t patience = 3;      ///< checks without improvement after which it stops (not epochs)
   bool verbose = false;      ///< reports improvements by info()
-  std::string mode = "min";  ///< "min" or "max"
+  Choice<MonitorMode> mode = MonitorMode::min;
   bool strict = true;        ///< is it an error when the metric is not there?
   bool check_finite = true;  ///< stop at NaN and infinity
   std::optional<double> stopping_threshold = std::nullopt;    ///< better than this: stop
@@ -74,7 +75,7 @@ class EarlyStopping : public Callback {
   /// The metric's value; none: it is not there, and there is nothing to decide.
   virtual std::optional<double> monitored(Trainer& trainer);
 
-  double best_score_;
+  double best_score_ = 0;
   int64_t wait_count_ = 0;
 
  private:

@@ -30,7 +30,7 @@ constexpr size_t kMostPoints = 2'000;  // of a curve: more than a page is wide
 
 // Of "loss_step", "loss_epoch" and "loss", which is the epoch's, the last.
 std::map<std::string, double> epoch_metrics(Trainer& trainer) {
-  const Metrics& all = trainer.callback_metrics();
+  const LoggedMetrics& all = trainer.callback_metrics();
   std::map<std::string, double> metrics;
   for (const auto& [name, value] : all) {
     const size_t mark = name.rfind('_');

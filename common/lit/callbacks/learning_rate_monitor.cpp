@@ -15,11 +15,8 @@
 namespace lit {
 
 LearningRateMonitor::LearningRateMonitor(Options options) : options_(std::move(options)) {
-  const std::string& interval = options_.logging_interval;
-  if (!interval.empty() && interval != "step" && interval != "epoch") {
-    throw Error(fmt::format(
-        "logging_interval of LearningRateMonitor is \"{}\", but must be step, epoch or empty",
-        interval));
+  if (!options_.logging_interval.empty()) {
+    options_.logging_interval.of("logging_interval of LearningRateMonitor");
   }
 }
 
@@ -39,15 +36,19 @@ void LearningRateMonitor::on_train_start(Trainer& trainer, LightningModule&) {
 
 void LearningRateMonitor::on_train_batch_start(Trainer& trainer, LightningModule&, const Batch&,
                                                int64_t) {
-  if (options_.logging_interval != "epoch" && trainer.should_update_logs()) log(trainer, "step");
+  if (logs_at(Interval::step) && trainer.should_update_logs()) log(trainer, Interval::step);
 }
 
 void LearningRateMonitor::on_train_epoch_start(Trainer& trainer, LightningModule&) {
-  if (options_.logging_interval != "step") log(trainer, "epoch");
+  if (logs_at(Interval::epoch)) log(trainer, Interval::epoch);
 }
 
-void LearningRateMonitor::log(Trainer& trainer, const std::string& interval) {
-  Metrics values;
+bool LearningRateMonitor::logs_at(Interval interval) const {
+  return options_.logging_interval.empty() || options_.logging_interval == interval;
+}
+
+void LearningRateMonitor::log(Trainer& trainer, Interval interval) {
+  LoggedMetrics values;
   std::set<const torch::optim::Optimizer*> scheduled;
   std::map<std::string, int> of_class;  // optimizers named after it so far
   const auto name_for = [&](const torch::optim::Optimizer& optimizer) {
@@ -68,7 +69,7 @@ void LearningRateMonitor::log(Trainer& trainer, const std::string& interval) {
   if (!values.empty()) trainer.log_metrics(values, trainer.logger_step(), /*for_monitors=*/true);
 }
 
-void LearningRateMonitor::add(Metrics& values, const torch::optim::Optimizer& optimizer,
+void LearningRateMonitor::add(LoggedMetrics& values, const torch::optim::Optimizer& optimizer,
                               const std::string& name) {
   const auto& groups = optimizer.param_groups();
   const std::string bare = options_.log_key_prefix + name;

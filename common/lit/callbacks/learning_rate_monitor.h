@@ -6,15 +6,16 @@
 #include <vector>
 
 #include "lit/callbacks/callback.h"
+#include "lit/core/choices.h"
 #include "lit/core/logging.h"
 
 namespace lit {
 
 /// Lightning's arguments.
 struct LearningRateMonitorOptions {
-  /// "step" or "epoch": all of them at each step that is logged, or at each epoch's start; "": each
-  /// as its scheduler is stepped, and those without a scheduler at both.
-  std::string logging_interval = "";
+  /// All of them at each step that is logged, or at each epoch's start; without one, each as its
+  /// scheduler is stepped, and those without a scheduler at both.
+  Choice<Interval> logging_interval = {};
   bool log_momentum = false;      ///< also NAME-momentum; Adam's is its first beta
   bool log_weight_decay = false;  ///< also NAME-weight_decay
   std::string log_key_prefix = "";
@@ -40,8 +41,10 @@ class LearningRateMonitor : public Callback {
                             int64_t batch_idx) override;
 
  private:
-  void log(Trainer& trainer, const std::string& interval);
-  void add(Metrics& values, const torch::optim::Optimizer& optimizer, const std::string& name);
+  bool logs_at(Interval interval) const;
+  void log(Trainer& trainer, Interval interval);
+  void add(LoggedMetrics& values, const torch::optim::Optimizer& optimizer,
+           const std::string& name);
 
   Options options_;
   std::map<std::string, std::vector<double>> lrs_;

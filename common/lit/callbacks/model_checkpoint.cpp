@@ -29,15 +29,12 @@ using detail::real_path;
 
 ModelCheckpoint::ModelCheckpoint(Options options)
     : options_(std::move(options)),
-      kth_value_(std::numeric_limits<double>::infinity() * (options_.mode == "min" ? 1 : -1)) {
+      kth_value_(std::numeric_limits<double>::infinity() *
+                 (options_.mode.of("mode of ModelCheckpoint") == MonitorMode::min ? 1 : -1)) {
   if (options_.save_top_k < -1) {
     throw Error(fmt::format(
         "save_top_k of ModelCheckpoint is {}, but must be -1 (all), 0 (none) or a number to keep",
         options_.save_top_k));
-  }
-  if (options_.mode != "min" && options_.mode != "max") {
-    throw Error(
-        fmt::format("mode of ModelCheckpoint is \"{}\", but must be min or max", options_.mode));
   }
   for (const auto& [name, every] : {std::pair("every_n_train_steps", options_.every_n_train_steps),
                                     std::pair("every_n_epochs", options_.every_n_epochs)}) {
@@ -116,7 +113,7 @@ void ModelCheckpoint::on_train_batch_end(Trainer& trainer, LightningModule&, con
       trainer.strategy().any(now - last_time_checked_ >= options_.train_time_interval->seconds());
   if (!by_steps && !by_time) return;
   if (by_time) last_time_checked_ = now;
-  const Metrics metrics = candidates(trainer);
+  const LoggedMetrics metrics = candidates(trainer);
   if (!options_.monitor.empty()) {
     const bool validates_now = trainer.validation_is_due();
     // The metric is not there yet, or about to be another: the next validation may bring it.
@@ -133,7 +130,7 @@ void ModelCheckpoint::on_validation_end(Trainer& trainer, LightningModule&) {
   if (saves_nothing(trainer)) return;
   validated_ = true;
   if (deferred_) {
-    const Metrics metrics = candidates(trainer);
+    const LoggedMetrics metrics = candidates(trainer);
     deferred_ = metrics.count(options_.monitor) == 0;  // it may come with the epoch's end
     deferred_ ? save_last(trainer, metrics) : save(trainer, metrics);
   } else if (!saves_on_train_epoch_end(trainer)) {
@@ -144,7 +141,7 @@ void ModelCheckpoint::on_validation_end(Trainer& trainer, LightningModule&) {
 void ModelCheckpoint::on_train_epoch_end(Trainer& trainer, LightningModule&) {
   if (saves_nothing(trainer)) return;
   if (deferred_) {
-    const Metrics metrics = candidates(trainer);
+    const LoggedMetrics metrics = candidates(trainer);
     const bool found = metrics.count(options_.monitor) != 0;
     if (!found && (validated_ || !trainer.enable_validation())) refuse_monitor(metrics);
     deferred_ = !found;
@@ -172,7 +169,7 @@ void ModelCheckpoint::on_exception(Trainer& trainer, LightningModule&, const std
     return;
   }
   try {
-    const Metrics metrics = candidates(trainer);
+    const LoggedMetrics metrics = candidates(trainer);
     save_file(trainer, free_name(metrics, "", {}));
     save_last(trainer, metrics);
   } catch (const std::exception& error) {
@@ -182,20 +179,20 @@ void ModelCheckpoint::on_exception(Trainer& trainer, LightningModule&, const std
 
 // --- What -------------------------------------------------------------------------------------
 
-Metrics ModelCheckpoint::candidates(Trainer& trainer) const {
-  Metrics metrics = trainer.callback_metrics();
+LoggedMetrics ModelCheckpoint::candidates(Trainer& trainer) const {
+  LoggedMetrics metrics = trainer.callback_metrics();
   metrics.emplace("epoch", trainer.current_epoch());
   metrics.emplace("step", trainer.global_step());
   return metrics;
 }
 
-void ModelCheckpoint::save(Trainer& trainer, const Metrics& metrics) {
+void ModelCheckpoint::save(Trainer& trainer, const LoggedMetrics& metrics) {
   if (last_global_step_saved_ != trainer.global_step()) save_top_k(trainer, metrics);
   save_last(trainer, metrics);
 }
 
 // A validation has been, so that the metric would be there if anybody logged it.
-void ModelCheckpoint::refuse_monitor(const Metrics& metrics) const {
+void ModelCheckpoint::refuse_monitor(const LoggedMetrics& metrics) const {
   std::string known;
   for (const auto& [name, value] : metrics) known += " " + name;
   const std::string text = fmt::format(
@@ -204,7 +201,7 @@ void ModelCheckpoint::refuse_monitor(const Metrics& metrics) const {
   warn(text + "; the best cannot be told");
 }
 
-void ModelCheckpoint::save_top_k(Trainer& trainer, const Metrics& metrics) {
+void ModelCheckpoint::save_top_k(Trainer& trainer, const LoggedMetrics& metrics) {
   if (options_.save_top_k == 0) return;
   if (options_.monitor.empty()) return save_newest(trainer, metrics);
   const auto found = metrics.find(options_.monitor);
@@ -232,7 +229,8 @@ const std::pair<fs::path, double>* ModelCheckpoint::extreme(bool best) const {
   return found;
 }
 
-void ModelCheckpoint::save_monitored(Trainer& trainer, const Metrics& metrics, double current) {
+void ModelCheckpoint::save_monitored(Trainer& trainer, const LoggedMetrics& metrics,
+                                     double current) {
   const auto k = options_.save_top_k == -1 ? best_k_models_.size() + 1
                                            : static_cast<size_t>(options_.save_top_k);
   fs::path displaced;
@@ -263,7 +261,7 @@ void ModelCheckpoint::save_monitored(Trainer& trainer, const Metrics& metrics, d
   if (!displaced.empty()) remove(trainer, displaced, path);
 }
 
-void ModelCheckpoint::save_newest(Trainer& trainer, const Metrics& metrics) {
+void ModelCheckpoint::save_newest(Trainer& trainer, const LoggedMetrics& metrics) {
   const fs::path previous =
       std::exchange(best_model_path_, free_name(metrics, "", best_model_path_));
   save_file(trainer, best_model_path_);
@@ -273,11 +271,11 @@ void ModelCheckpoint::save_newest(Trainer& trainer, const Metrics& metrics) {
 // Whenever there is an opportunity to save, whatever the metric: the last state is the one to go on
 // from. Lightning writes it only together with another file. What the file says of itself is set
 // before it is written, as in save_file.
-void ModelCheckpoint::save_last(Trainer& trainer, const Metrics& metrics) {
+void ModelCheckpoint::save_last(Trainer& trainer, const LoggedMetrics& metrics) {
   if (options_.save_last == SaveLast::no || last_step_of_last_ == trainer.global_step()) return;
   const fs::path previous = last_model_path_;
   const int64_t step_before = std::exchange(last_step_of_last_, trainer.global_step());
-  last_model_path_ = free_name(metrics, CHECKPOINT_NAME_LAST, previous);
+  last_model_path_ = free_name(metrics, options_.names.name_last, previous);
   try {
     const bool is_there = !last_saved_.empty() && last_global_step_saved_ == trainer.global_step();
     if (options_.save_last != SaveLast::link || !is_there || !link_last()) {

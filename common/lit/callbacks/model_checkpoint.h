@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "lit/callbacks/callback.h"
+#include "lit/core/choices.h"
 #include "lit/core/logging.h"
 #include "lit/trainer/options.h"
 
@@ -20,6 +21,15 @@ namespace lit {
 /// Whether "last.ckpt" is written, whenever there is an opportunity to save and whatever the
 /// metric: as a file, or as a link where a file of this very step was kept.
 enum class SaveLast { no, yes, link };
+
+/// How files are called.
+struct CheckpointNames {
+  std::string join_char = "-";
+  std::string equals_char = "=";
+  std::string name_last = "last";
+  std::string file_extension = ".ckpt";
+  int64_t starting_version = 1;
+};
 
 /// Lightning's arguments, in its order.
 struct ModelCheckpointOptions {
@@ -35,7 +45,7 @@ struct ModelCheckpointOptions {
   int64_t save_top_k = 1;          ///< how many are kept; -1: all; 0: none
   bool save_on_exception = false;  ///< also when the run ends by an exception, Ctrl-C among them
   bool save_weights_only = false;  ///< files that no run can go on from
-  std::string mode = "min";        ///< is less of the metric better, or "max"
+  Choice<MonitorMode> mode = MonitorMode::min;
   bool auto_insert_metric_name = true;  ///< false: {val_loss:.2f} becomes the value alone
   // When it saves. At most one of the three; by default after every epoch. 0: never by that.
   std::optional<int64_t> every_n_train_steps = std::nullopt;
@@ -45,6 +55,7 @@ struct ModelCheckpointOptions {
   std::optional<bool> save_on_train_epoch_end = std::nullopt;
   /// A name that is taken gets -v1, -v2, …; false: what is there is replaced.
   bool enable_version_counter = true;
+  CheckpointNames names = {};  ///< Lightning's class attributes, CHECKPOINT_JOIN_CHAR and so on
 };
 
 /// The Trainer has one by default (enable_checkpointing). Several can be given, if they differ in
@@ -57,13 +68,6 @@ class ModelCheckpoint : public Callback {
   /// @throws Error for options that are out of range, or contradict each other
   explicit ModelCheckpoint(Options options = {});
   ~ModelCheckpoint() override = default;
-
-  // Names, for a class derived from it to change.
-  std::string CHECKPOINT_JOIN_CHAR = "-";
-  std::string CHECKPOINT_EQUALS_CHAR = "=";
-  std::string CHECKPOINT_NAME_LAST = "last";
-  std::string FILE_EXTENSION = ".ckpt";
-  int64_t STARTING_VERSION = 1;
 
   const std::filesystem::path& dirpath() const { return dirpath_; }
   /// The best file, or without a monitor the newest; empty: nothing was saved.
@@ -84,7 +88,7 @@ class ModelCheckpoint : public Callback {
   /// The name of a file for these values, with its folder and extension.
   /// @param version  for the suffix -v1; 0: none
   /// @throws Error for a template that is not valid
-  std::filesystem::path format_checkpoint_name(const Metrics& metrics,
+  std::filesystem::path format_checkpoint_name(const LoggedMetrics& metrics,
                                                const std::string& filename = "",
                                                int64_t version = 0) const;
   /// Writes "path: score" lines, to best_k_models.yaml in dirpath by default.
@@ -106,21 +110,21 @@ class ModelCheckpoint : public Callback {
   void on_exception(Trainer& trainer, LightningModule& module, const std::exception& what) override;
 
  private:
-  bool minimizes() const { return options_.mode == "min"; }
+  bool minimizes() const { return options_.mode == MonitorMode::min; }
   bool better(double a, double b) const { return minimizes() ? a < b : a > b; }
   std::filesystem::path resolve_dirpath(const Trainer& trainer) const;
   static bool saves_nothing(const Trainer& trainer);
   bool saves_on_train_epoch_end(const Trainer& trainer) const;
   // An opportunity to save: what is among the best, and the last.
   void save_for_epoch(Trainer& trainer);
-  void save(Trainer& trainer, const Metrics& metrics);
-  Metrics candidates(Trainer& trainer) const;
-  void refuse_monitor(const Metrics& metrics) const;
-  void save_top_k(Trainer& trainer, const Metrics& metrics);
-  void save_monitored(Trainer& trainer, const Metrics& metrics, double current);
-  void save_newest(Trainer& trainer, const Metrics& metrics);
+  void save(Trainer& trainer, const LoggedMetrics& metrics);
+  LoggedMetrics candidates(Trainer& trainer) const;
+  void refuse_monitor(const LoggedMetrics& metrics) const;
+  void save_top_k(Trainer& trainer, const LoggedMetrics& metrics);
+  void save_monitored(Trainer& trainer, const LoggedMetrics& metrics, double current);
+  void save_newest(Trainer& trainer, const LoggedMetrics& metrics);
   void keep_at_most_k();
-  void save_last(Trainer& trainer, const Metrics& metrics);
+  void save_last(Trainer& trainer, const LoggedMetrics& metrics);
   bool link_last() const;
   void save_file(Trainer& trainer, const std::filesystem::path& path);
   void tell_loggers(const Trainer& trainer) const;
@@ -130,7 +134,7 @@ class ModelCheckpoint : public Callback {
               const std::filesystem::path& current);
   bool has_moved_from(const std::filesystem::path& saved) const;
   void find_leftovers(const Trainer& trainer);
-  std::filesystem::path free_name(const Metrics& metrics, const std::string& filename,
+  std::filesystem::path free_name(const LoggedMetrics& metrics, const std::string& filename,
                                   const std::filesystem::path& replaced);
   const std::pair<std::filesystem::path, double>* extreme(bool best) const;
 

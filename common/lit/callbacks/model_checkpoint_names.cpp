@@ -55,11 +55,11 @@ std::string formatted(const std::string& name, const std::string& spec, const Lo
 
 }  // namespace
 
-fs::path ModelCheckpoint::format_checkpoint_name(const Metrics& metrics,
+fs::path ModelCheckpoint::format_checkpoint_name(const LoggedMetrics& metrics,
                                                  const std::string& filename,
                                                  int64_t version) const {
   std::string pattern = filename.empty() ? options_.filename : filename;
-  if (pattern.empty()) pattern = "{epoch}" + CHECKPOINT_JOIN_CHAR + "{step}";
+  if (pattern.empty()) pattern = "{epoch}" + options_.names.join_char + "{step}";
   std::string name;
   for (size_t at = 0; at < pattern.size();) {
     if (pattern[at] != '{') {
@@ -76,12 +76,12 @@ fs::path ModelCheckpoint::format_checkpoint_name(const Metrics& metrics,
     const std::string key = inside.substr(0, colon);
     const std::string spec = colon == std::string::npos ? "" : inside.substr(colon + 1);
     const auto found = metrics.find(key);
-    if (options_.auto_insert_metric_name) name += key + CHECKPOINT_EQUALS_CHAR;
+    if (options_.auto_insert_metric_name) name += key + options_.names.equals_char;
     name += formatted(key, spec, found == metrics.end() ? nullptr : &found->second);
     at = end + 1;
   }
-  if (version > 0) name += CHECKPOINT_JOIN_CHAR + "v" + std::to_string(version);
-  return dirpath_ / (name + FILE_EXTENSION);
+  if (version > 0) name += options_.names.join_char + "v" + std::to_string(version);
+  return dirpath_ / (name + options_.names.file_extension);
 }
 
 // Files newer than the resumed checkpoint are leftovers of a killed run, which this run writes
@@ -101,7 +101,7 @@ void ModelCheckpoint::find_leftovers(const Trainer& trainer) {
 }
 
 // The first name that nobody has; what is to be replaced by it counts as free, if it may go.
-fs::path ModelCheckpoint::free_name(const Metrics& metrics, const std::string& filename,
+fs::path ModelCheckpoint::free_name(const LoggedMetrics& metrics, const std::string& filename,
                                     const fs::path& replaced) {
   fs::path path = format_checkpoint_name(metrics, filename);
   if (!options_.enable_version_counter) return path;
@@ -109,7 +109,7 @@ fs::path ModelCheckpoint::free_name(const Metrics& metrics, const std::string& f
     return !fs::exists(path) || (path == replaced && may_go(path)) ||
            leftovers_.count(path.filename().string()) != 0;
   };
-  for (int64_t version = STARTING_VERSION; !is_free(); ++version) {
+  for (int64_t version = options_.names.starting_version; !is_free(); ++version) {
     path = format_checkpoint_name(metrics, filename, version);
   }
   return path;
@@ -132,7 +132,8 @@ std::vector<fs::path> ModelCheckpoint::last_checkpoints(const Trainer& trainer) 
   for (const auto& entry : fs::directory_iterator(real_path(resolve_dirpath(trainer)), missing)) {
     const fs::path& path = entry.path();
     const std::string name = path.filename().string();
-    if (name.rfind(CHECKPOINT_NAME_LAST, 0) == 0 && path.extension() == FILE_EXTENSION) {
+    if (name.rfind(options_.names.name_last, 0) == 0 &&
+        path.extension() == options_.names.file_extension) {
       found.push_back(path);
     }
   }

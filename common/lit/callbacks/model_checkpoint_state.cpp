@@ -50,7 +50,7 @@ std::string ModelCheckpoint::state_key() const {
   return fmt::format(
       "ModelCheckpoint{{'monitor': {}, 'mode': '{}', 'every_n_train_steps': {}, 'every_n_epochs': "
       "{}, 'train_time_interval': {}}}",
-      monitor, options_.mode, every_n_train_steps_, every_n_epochs_, interval);
+      monitor, options_.mode.word(), every_n_train_steps_, every_n_epochs_, interval);
 }
 
 course::Dict ModelCheckpoint::state_dict() const {

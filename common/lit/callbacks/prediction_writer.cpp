@@ -12,14 +12,10 @@
 
 namespace lit {
 
-BasePredictionWriter::BasePredictionWriter(const std::string& write_interval)
-    : on_batch_(write_interval != "epoch"), on_epoch_(write_interval != "batch") {
-  if (write_interval == "batch" || write_interval == "epoch" || write_interval == "batch_and_epoch")
-    return;
-  throw Error(
-      fmt::format("write_interval of a prediction writer is \"{}\", but must be batch, epoch or "
-                  "batch_and_epoch",
-                  write_interval));
+BasePredictionWriter::BasePredictionWriter(Choice<WriteInterval> write_interval) {
+  const WriteInterval when = write_interval.of("write_interval of a prediction writer");
+  on_batch_ = when != WriteInterval::epoch;
+  on_epoch_ = when != WriteInterval::batch;
 }
 
 void BasePredictionWriter::write_on_batch_end(Trainer&, LightningModule&, const Batch&,

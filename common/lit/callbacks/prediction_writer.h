@@ -1,22 +1,29 @@
 // BasePredictionWriter, PredictionWriter: predictions to where you want them.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "lit/callbacks/callback.h"
+#include "lit/core/choice.h"
 
 namespace lit {
+
+/// When predictions are written.
+enum class WriteInterval { batch, epoch, batch_and_epoch };
+inline std::array<const char*, 3> words(WriteInterval) {
+  return {"batch", "epoch", "batch_and_epoch"};
+}
 
 /// Derive from it, and write. Each function gets the predictions, and which samples of the loader
 /// they are of: [N] int64, counted from 0; undefined for a loader that shuffles, where they are
 /// unknown. With `predict(…, {.return_predictions = false})` nothing else keeps them.
 class BasePredictionWriter : public Callback {
  public:
-  /// @param write_interval  "batch", "epoch" or "batch_and_epoch"
-  /// @throws Error for another
-  explicit BasePredictionWriter(const std::string& write_interval = "batch");
+  /// @throws Error for a write_interval that is not one
+  explicit BasePredictionWriter(Choice<WriteInterval> write_interval = WriteInterval::batch);
 
   /// @param prediction  on the CPU
   virtual void write_on_batch_end(Trainer& trainer, LightningModule& module,
@@ -41,7 +48,7 @@ class BasePredictionWriter : public Callback {
 
 struct PredictionWriterOptions {
   std::filesystem::path output_dir = {};  ///< made if it is not there; must be given
-  std::string write_interval = "batch";
+  Choice<WriteInterval> write_interval = WriteInterval::batch;
 };
 
 /// Writes files that Python's torch.load reads: with "batch" `predictions_LOADER_BATCH.pt`, each

@@ -46,7 +46,7 @@ void ThroughputMonitor::log(Trainer& trainer, const std::string& stage, int64_t 
   if (!trainer.should_update_logs()) return;
   const Stage& one = stages_[stage];
   const std::string prefix = stage + options_.separator;
-  Metrics metrics;
+  LoggedMetrics metrics;
   metrics.emplace(prefix + "time", one.now.time);
   metrics.emplace(prefix + "batches", one.now.batches);
   metrics.emplace(prefix + "samples", one.now.samples);

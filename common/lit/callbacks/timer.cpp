@@ -25,10 +25,7 @@ std::string text_of(double seconds) {
 }  // namespace
 
 Timer::Timer(Options options) : options_(std::move(options)) {
-  if (options_.interval != "step" && options_.interval != "epoch") {
-    throw Error(
-        fmt::format("interval of Timer is \"{}\", but must be step or epoch", options_.interval));
-  }
+  options_.interval.of("interval of Timer");
 }
 
 double Timer::Watch::elapsed() const {
@@ -65,11 +62,11 @@ void Timer::on_train_start(Trainer&, LightningModule&) {
 
 void Timer::on_train_batch_end(Trainer& trainer, LightningModule&, const StepOutput&, const Batch&,
                                int64_t) {
-  if (options_.interval == "step") check(trainer);
+  if (options_.interval == Interval::step) check(trainer);
 }
 
 void Timer::on_train_epoch_end(Trainer& trainer, LightningModule&) {
-  if (options_.interval == "epoch") check(trainer);
+  if (options_.interval == Interval::epoch) check(trainer);
 }
 
 void Timer::on_train_end(Trainer&, LightningModule&) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "lit/callbacks/callback.h"
+#include "lit/core/choices.h"
 #include "lit/trainer/options.h"
 
 namespace lit {
@@ -13,8 +14,8 @@ namespace lit {
 struct TimerOptions {
   /// Of training, without setup; what a checkpoint says has passed counts. None: only measures.
   std::optional<Duration> duration = std::nullopt;
-  std::string interval = "step";  ///< looks at the clock after each "step" or "epoch"
-  bool verbose = true;            ///< says so when time is up
+  Choice<Interval> interval = Interval::step;  ///< after which it looks at the clock
+  bool verbose = true;                         ///< says so when time is up
 };
 
 class Timer : public Callback {

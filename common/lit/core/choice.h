@@ -41,6 +41,8 @@ class Choice {
     throw Error(name + " is \"" + given_ + "\", but must be " + all());
   }
   operator E() const { return of("an option"); }
+  /// Nothing was given, or the word "".
+  bool empty() const { return !value_ && given_.empty(); }
   /// The word; "" if nothing is chosen.
   std::string word() const {
     return value_ ? std::string(words(E{})[static_cast<size_t>(*value_)]) : given_;

@@ -7,10 +7,9 @@ namespace lit {
 
 std::string_view name_of(Hook hook) {
   static constexpr std::array<std::string_view, kHooks + 1> kNames{
-#define LIT_NAME(name) #name,
-      LIT_HOOKS(LIT_NAME)
-#undef LIT_NAME
-          "no hook"};
+#define LIT_HOOK(name) #name,
+#include "lit/core/hooks.def"
+      "no hook"};
   return kNames[static_cast<size_t>(hook)];
 }
 

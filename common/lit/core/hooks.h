@@ -8,47 +8,11 @@
 
 namespace lit {
 
-// Every hook and every method of a module or data module that the Trainer calls.
-// clang-format off
-#define LIT_HOOKS(X) \
-  X(prepare_data) X(setup) X(teardown) X(configure_callbacks) X(configure_model) \
-  X(configure_optimizers) X(train_dataloader) X(val_dataloader) X(test_dataloader) \
-  X(predict_dataloader) X(on_before_batch_transfer) X(transfer_batch_to_device) \
-  X(on_after_batch_transfer) X(on_fit_start) X(on_fit_end) X(on_sanity_check_start) \
-  X(on_sanity_check_end) X(on_train_start) X(on_train_end) X(on_train_epoch_start) \
-  X(on_train_epoch_end) X(on_train_batch_start) X(on_train_batch_end) X(training_step) \
-  X(on_validation_model_zero_grad) X(on_validation_model_eval) X(on_validation_model_train) \
-  X(on_validation_start) X(on_validation_end) X(on_validation_epoch_start) \
-  X(on_validation_epoch_end) X(on_validation_batch_start) X(on_validation_batch_end) \
-  X(validation_step) X(on_test_model_eval) X(on_test_model_train) X(on_test_start) \
-  X(on_test_end) X(on_test_epoch_start) X(on_test_epoch_end) X(on_test_batch_start) \
-  X(on_test_batch_end) X(test_step) X(on_predict_model_eval) X(on_predict_model_train) \
-  X(on_predict_start) X(on_predict_end) X(on_predict_epoch_start) X(on_predict_epoch_end) \
-  X(on_predict_batch_start) X(on_predict_batch_end) X(predict_step) X(optimizer_step) \
-  X(on_before_zero_grad) X(optimizer_zero_grad) X(on_before_backward) X(backward) \
-  X(on_after_backward) X(on_before_optimizer_step) X(configure_gradient_clipping) \
-  X(lr_scheduler_step) X(on_exception) X(on_save_checkpoint) X(on_load_checkpoint)
-// clang-format on
-
-// Those that callbacks have, too.
-// clang-format off
-#define LIT_CALLBACK_HOOKS(X) \
-  X(setup) X(teardown) X(on_fit_start) X(on_fit_end) X(on_sanity_check_start) X(on_sanity_check_end) \
-  X(on_train_start) X(on_train_end) X(on_train_epoch_start) X(on_train_epoch_end) \
-  X(on_train_batch_start) X(on_train_batch_end) X(on_validation_start) X(on_validation_end) \
-  X(on_validation_epoch_start) X(on_validation_epoch_end) X(on_validation_batch_start) \
-  X(on_validation_batch_end) X(on_test_start) X(on_test_end) X(on_test_epoch_start) \
-  X(on_test_epoch_end) X(on_test_batch_start) X(on_test_batch_end) X(on_predict_start) \
-  X(on_predict_end) X(on_predict_epoch_start) X(on_predict_epoch_end) X(on_predict_batch_start) \
-  X(on_predict_batch_end) X(on_before_zero_grad) X(on_before_backward) X(on_after_backward) \
-  X(on_before_optimizer_step) X(on_exception) X(on_save_checkpoint) X(on_load_checkpoint)
-// clang-format on
-
+/// Every hook and every method of a module or data module that the Trainer calls.
 enum class Hook {
-#define LIT_ENUMERATOR(name) name,
-  LIT_HOOKS(LIT_ENUMERATOR)
-#undef LIT_ENUMERATOR
-      none  ///< outside of any hook
+#define LIT_HOOK(name) name,
+#include "lit/core/hooks.def"
+  none  ///< outside of any hook
 };
 
 constexpr size_t kHooks = static_cast<size_t>(Hook::none);

@@ -69,14 +69,14 @@ LogValue log_value(const course::Value& state, const std::string& name) {
   });
 }
 
-course::Dict state_of(const Metrics& metrics) {
+course::Dict state_of(const LoggedMetrics& metrics) {
   course::Dict state;
   for (const auto& [name, value] : metrics) state.set(name, state_of(value));
   return state;
 }
 
-Metrics metrics_of(const course::Dict& state) {
-  Metrics metrics;
+LoggedMetrics metrics_of(const course::Dict& state) {
+  LoggedMetrics metrics;
   for (const auto& [key, value] : state) {
     const std::string& name = course::text(key, "the name of a metric");
     metrics.emplace(name, log_value(value, name));

@@ -49,8 +49,9 @@ class LogValue {
   int64_t version_ = 0;  // libtorch counts how often a tensor was written to
 };
 
-/// Values by name.
-using Metrics = std::map<std::string, LogValue>;
+/// What was logged, by name.
+using LoggedMetrics = std::map<std::string, LogValue>;
+using Metrics [[deprecated("it is lit::LoggedMetrics")]] = LoggedMetrics;
 
 // For a checkpoint.
 
@@ -58,7 +59,7 @@ course::Dict state_of(const LogValue& value);
 /// @param name  for the message
 /// @throws Error if it is no such state
 LogValue log_value(const course::Value& state, const std::string& name);
-course::Dict state_of(const Metrics& metrics);
-Metrics metrics_of(const course::Dict& state);
+course::Dict state_of(const LoggedMetrics& metrics);
+LoggedMetrics metrics_of(const course::Dict& state);
 
 }  // namespace lit

@@ -59,10 +59,10 @@ class Results {
 
   /// Where the values of one moment go. All are optional.
   struct Sinks {
-    Metrics* callback = nullptr;  ///< callback_metrics: what monitors read
-    Metrics* logged = nullptr;    ///< logged_metrics: what loggers got, of all times
-    Metrics* row = nullptr;       ///< what they get now
-    Metrics* bar = nullptr;       ///< progress_bar_metrics
+    LoggedMetrics* callback = nullptr;  ///< callback_metrics: what monitors read
+    LoggedMetrics* logged = nullptr;    ///< logged_metrics: what loggers got, of all times
+    LoggedMetrics* row = nullptr;       ///< what they get now
+    LoggedMetrics* bar = nullptr;       ///< progress_bar_metrics
   };
   /// The latest values (`on_step`), or those of the epoch so far.
   /// @param training  callback metrics have step values in training only

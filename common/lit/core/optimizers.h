@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "lit/core/choices.h"
 #include "lit/optim/lr_scheduler.h"
 
 namespace torch::optim {
@@ -23,11 +24,11 @@ class LightningOptimizer;
 /// A scheduler, and when the Trainer steps it (Lightning's lr_scheduler config).
 struct LRSchedulerConfig {
   std::shared_ptr<LRScheduler> scheduler = nullptr;
-  std::string interval = "epoch";  ///< "epoch" or "step"
-  int64_t frequency = 1;           ///< every so many of them, counted within the epoch for "step"
-  std::string monitor = "";        ///< the logged metric, for a scheduler that steps by one
-  bool strict = true;              ///< is it an error when that metric is not there?
-  std::string name = "";           ///< for LearningRateMonitor
+  Choice<Interval> interval = Interval::epoch;
+  int64_t frequency = 1;     ///< every so many of them, counted within the epoch for "step"
+  std::string monitor = "";  ///< the logged metric, for a scheduler that steps by one
+  bool strict = true;        ///< is it an error when that metric is not there?
+  std::string name = "";     ///< for LearningRateMonitor
 };
 
 /// One optimizer, and its scheduler if it has one.

@@ -162,13 +162,13 @@ void FitLoop::run_batch(Batch given) {
   const During<const Batch*> of_batch(parts_.moment.batch, &batch);
   if (parts_.hooks.on_train_batch_start(batch, batch_idx) == -1) {
     progress_.rest_is_skipped = true;  // this was the epoch's last batch
-    step_schedulers("epoch", /*plateau=*/false);
+    step_schedulers(Interval::epoch, /*plateau=*/false);
     return;
   }
   const bool automatic = parts_.hooks.the_module().automatic_optimization;
   const StepOutput outputs = automatic ? automatic_step_.run(batch) : manual_step_.run(batch);
-  step_schedulers("step", /*plateau=*/false);
-  if (progress_.is_last_batch) step_schedulers("epoch", /*plateau=*/false);
+  step_schedulers(Interval::step, /*plateau=*/false);
+  if (progress_.is_last_batch) step_schedulers(Interval::epoch, /*plateau=*/false);
   progress_.has_trained = true;
   progress_.batches_done = batch_idx + 1;
   progress_.place = Place::batch_end;
@@ -181,7 +181,7 @@ void FitLoop::run_batch(Batch given) {
 void FitLoop::finish_batch(bool validated) {
   if (!validated && validation_is_due()) validate();
   progress_.place = Place::validated;
-  step_schedulers("step", /*plateau=*/true);
+  step_schedulers(Interval::step, /*plateau=*/true);
   if (!only_accumulates()) ++progress_.batches_that_stepped;
   progress_.place = Place::batch_start;
 }
@@ -203,7 +203,7 @@ void FitLoop::validate() {
 void FitLoop::finish_epoch() {
   parts_.log.collect_training_epoch();
   if (progress_.is_last_batch || progress_.rest_is_skipped) {
-    step_schedulers("epoch", /*plateau=*/true);
+    step_schedulers(Interval::epoch, /*plateau=*/true);
   }
   parts_.log.end_training_epoch();
   ++progress_.current_epoch;
@@ -212,8 +212,8 @@ void FitLoop::finish_epoch() {
 }
 
 // Steps the schedulers due at `interval`; `plateau` selects the metric-driven ones.
-void FitLoop::step_schedulers(const char* interval, bool plateau) {
-  const bool by_step = std::string_view(interval) == "step";
+void FitLoop::step_schedulers(Interval interval, bool plateau) {
+  const bool by_step = interval == Interval::step;
   if (by_step && only_accumulates()) return;
   // For the frequency of schedulers: batches are counted within their epoch.
   const int64_t count = 1 + (by_step ? progress_.batch_idx : progress_.current_epoch);

@@ -56,7 +56,7 @@ class FitLoop {
   void run_batch(Batch batch);
   void finish_batch(bool validated);
   void validate();
-  void step_schedulers(const char* interval, bool plateau);
+  void step_schedulers(Interval interval, bool plateau);
   void log_step();
   void finish_epoch();
 

@@ -15,7 +15,6 @@ namespace {
 
 using detail::at_least_one;
 using detail::between;
-using detail::one_of;
 
 // Python's SequentialLR and ReduceLROnPlateau keep no base_lrs, and the latter has no _last_lr
 // before its first step.
@@ -118,10 +117,9 @@ ReduceLROnPlateau::ReduceLROnPlateau(std::shared_ptr<torch::optim::Optimizer> op
                                      ReduceLROnPlateauOptions options)
     : LRScheduler(std::move(optimizer)),
       options_(std::move(options)),
-      minimize_(options_.mode == "min"),
+      minimize_(options_.mode.of("mode of ReduceLROnPlateau") == MonitorMode::min),
       best_(worst()) {
-  one_of("mode of ReduceLROnPlateau", options_.mode, "min", "max");
-  one_of("threshold_mode of ReduceLROnPlateau", options_.threshold_mode, "rel", "abs");
+  options_.threshold_mode.of("threshold_mode of ReduceLROnPlateau");
   if (!(options_.factor < 1)) {
     throw Error(
         fmt::format("factor of ReduceLROnPlateau is {}, but must be below 1", options_.factor));
@@ -139,8 +137,9 @@ std::vector<double> ReduceLROnPlateau::get_lr() const {
 
 bool ReduceLROnPlateau::is_better(double metric) const {
   const double sign = minimize_ ? -1 : 1;
-  const double bar = options_.threshold_mode == "rel" ? best_ * (1 + sign * options_.threshold)
-                                                      : best_ + sign * options_.threshold;
+  const double bar = options_.threshold_mode == ThresholdMode::rel
+                         ? best_ * (1 + sign * options_.threshold)
+                         : best_ + sign * options_.threshold;
   return minimize_ ? metric < bar : metric > bar;
 }
 

@@ -19,11 +19,4 @@ inline void between(const char* what, double number, double low, double high) {
   throw Error(fmt::format("{} is {}, but must be from {} to {}", what, number, low, high));
 }
 
-inline void one_of(const char* what, const std::string& value, const char* first,
-                   const char* second) {
-  if (value == first || value == second) return;
-  throw Error(
-      fmt::format("{} is \"{}\", but must be \"{}\" or \"{}\"", what, value, first, second));
-}
-
 }  // namespace lit::detail

@@ -17,7 +17,6 @@ namespace {
 
 using detail::at_least_one;
 using detail::between;
-using detail::one_of;
 
 constexpr double kPi = 3.14159265358979323846;
 
@@ -161,7 +160,8 @@ void CosineAnnealingWarmRestarts::load_state_dict(const course::Dict& state) {
 
 OneCycleLR::OneCycleLR(std::shared_ptr<torch::optim::Optimizer> given, OneCycleLROptions options)
     : LRScheduler(std::move(given)),
-      linear_(options.anneal_strategy == "linear"),
+      linear_(options.anneal_strategy.of("anneal_strategy of OneCycleLR") ==
+              AnnealStrategy::linear),
       cycle_momentum_(options.cycle_momentum) {
   if (options.total_steps) {
     total_steps_ = *options.total_steps;
@@ -174,7 +174,6 @@ OneCycleLR::OneCycleLR(std::shared_ptr<torch::optim::Optimizer> given, OneCycleL
   }
   at_least_one("the number of steps of OneCycleLR", total_steps_);
   between("pct_start of OneCycleLR", options.pct_start, 0, 1);
-  one_of("anneal_strategy of OneCycleLR", options.anneal_strategy, "cos", "linear");
 
   auto& groups = optimizer()->param_groups();
   const size_t n = groups.size();

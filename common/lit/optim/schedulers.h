@@ -1,12 +1,14 @@
 // The schedulers of torch.optim.lr_scheduler, with Python's arguments and Python's values.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "lit/core/choices.h"
 #include "lit/optim/lr_scheduler.h"
 
 namespace lit {
@@ -112,15 +114,21 @@ class CosineAnnealingWarmRestarts : public LRScheduler {
   int64_t T_cur_ = 0, T_i_;
 };
 
+/// The form of a half of the cycle.
+enum class AnnealStrategy { cos, linear };
+inline std::array<const char*, 2> words(AnnealStrategy) {
+  return {"cos", "linear"};
+}
+
 struct OneCycleLROptions {
   PerGroup max_lr;  ///< the highest rate
   /// Steps in all. Else `epochs` times `steps_per_epoch`.
   std::optional<int64_t> total_steps = std::nullopt;
   std::optional<int64_t> epochs = std::nullopt, steps_per_epoch = std::nullopt;
-  double pct_start = 0.3;               ///< share of the steps on the way up; 0 to 1
-  std::string anneal_strategy = "cos";  ///< "cos" or "linear"
-  bool cycle_momentum = true;           ///< momentum goes down while the rate goes up
-  PerGroup base_momentum = 0.85;        ///< the lowest momentum
+  double pct_start = 0.3;  ///< share of the steps on the way up; 0 to 1
+  Choice<AnnealStrategy> anneal_strategy = AnnealStrategy::cos;
+  bool cycle_momentum = true;     ///< momentum goes down while the rate goes up
+  PerGroup base_momentum = 0.85;  ///< the lowest momentum
   PerGroup max_momentum = 0.95;
   double div_factor = 25;         ///< the rate begins at max_lr / div_factor
   double final_div_factor = 1e4;  ///< and ends at that / final_div_factor
@@ -206,13 +214,19 @@ class SequentialLR : public LRScheduler {
   std::vector<int64_t> milestones_;
 };
 
+/// Whether a threshold is a share of the best value, or a difference to it.
+enum class ThresholdMode { rel, abs };
+inline std::array<const char*, 2> words(ThresholdMode) {
+  return {"rel", "abs"};
+}
+
 struct ReduceLROnPlateauOptions {
-  std::string mode = "min";  ///< "min" or "max"
-  double factor = 0.1;       ///< below 1
+  Choice<MonitorMode> mode = MonitorMode::min;
+  double factor = 0.1;  ///< below 1
   int64_t patience = 10;
   double threshold = 1e-4;
-  std::string threshold_mode = "rel";  ///< "rel": of the best value; "abs"
-  int64_t cooldown = 0;                ///< steps after a reduction that do not count
+  Choice<ThresholdMode> threshold_mode = ThresholdMode::rel;
+  int64_t cooldown = 0;  ///< steps after a reduction that do not count
   PerGroup min_lr = 0.0;
   double eps = 1e-8;  ///< a change of less than this is none
 };

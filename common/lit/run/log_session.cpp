@@ -73,7 +73,7 @@ void LogSession::show(const Results::Entry& entry) {
   Results::route(entry, steps_, in_training(), sinks());
 }
 
-void LogSession::log_metrics(const Metrics& metrics, int64_t step, bool for_monitors) {
+void LogSession::log_metrics(const LoggedMetrics& metrics, int64_t step, bool for_monitors) {
   if (for_monitors) {
     for (const auto& [name, value] : metrics) callback_.insert_or_assign(name, value);
   }
@@ -96,7 +96,7 @@ bool LogSession::is_due() const {
 }
 
 // One row for the loggers. A metric that is called "step" is the step.
-void LogSession::send(Metrics row, int64_t step, bool with_epoch) {
+void LogSession::send(LoggedMetrics row, int64_t step, bool with_epoch) {
   if (loggers_.empty() || row.empty()) return;
   const auto own_step = row.find("step");
   if (own_step != row.end()) {
@@ -122,7 +122,7 @@ void LogSession::begin_training() {
 
 void LogSession::end_training_step(bool due) {
   if (!due || loggers_.empty()) return;
-  Metrics row;
+  LoggedMetrics row;
   training_.collect(/*on_step=*/true, /*training=*/true, sinks(&row));
   send(std::move(row), progress_.batches_that_stepped, /*with_epoch=*/true);
 }
@@ -155,7 +155,7 @@ void LogSession::begin_evaluation() {
 
 void LogSession::end_evaluation_step(int64_t loader, int64_t step) {
   if (loggers_.empty()) return;
-  Metrics row;
+  LoggedMetrics row;
   evaluation_.collect(/*on_step=*/true, /*training=*/false, {.row = &row}, loader);
   send(std::move(row), step, /*with_epoch=*/false);
 }
@@ -167,7 +167,7 @@ void LogSession::end_evaluation_steps() {
 }
 
 void LogSession::end_evaluation_epoch() {
-  Metrics row;
+  LoggedMetrics row;
   evaluation_.collect(/*on_step=*/false, /*training=*/false, sinks(&row));
   if (state_.stage == TrainerState::Stage::sanity_checking) return;
   send(std::move(row), progress_.batches_that_stepped, /*with_epoch=*/true);
@@ -177,7 +177,7 @@ void LogSession::end_evaluation_epoch() {
 std::vector<Scores> LogSession::scores(size_t loaders) const {
   std::vector<Scores> scores(loaders);
   for (size_t i = 0; i < loaders; ++i) {
-    Metrics metrics;
+    LoggedMetrics metrics;
     const Results::Sinks into{.callback = &metrics};
     evaluation_.collect(/*on_step=*/false, /*training=*/false, into, -1);
     if (loaders > 1) {

@@ -44,12 +44,12 @@ class LogSession {
   void log(const std::string& name, const std::shared_ptr<Metric>& metric,
            const LogOptions& options);
   /// Numbers of a callback, to the loggers as they are; `for_monitors`: also to callback_metrics().
-  void log_metrics(const Metrics& metrics, int64_t step, bool for_monitors);
+  void log_metrics(const LoggedMetrics& metrics, int64_t step, bool for_monitors);
 
   // What was logged, by name, with its latest value.
-  const Metrics& callback_metrics() const { return callback_; }
-  const Metrics& logged_metrics() const { return logged_; }
-  const Metrics& progress_bar_metrics() const { return bar_; }
+  const LoggedMetrics& callback_metrics() const { return callback_; }
+  const LoggedMetrics& logged_metrics() const { return logged_; }
+  const LoggedMetrics& progress_bar_metrics() const { return bar_; }
   void clear();
 
   /// Is this a batch that loggers get?
@@ -86,10 +86,10 @@ class LogSession {
  private:
   LogOptions settle(const std::string& name, const LogOptions& options) const;
   void show(const Results::Entry& entry);
-  Results::Sinks sinks(Metrics* row = nullptr) {
+  Results::Sinks sinks(LoggedMetrics* row = nullptr) {
     return {.callback = &callback_, .logged = &logged_, .row = row, .bar = &bar_};
   }
-  void send(Metrics row, int64_t step, bool with_epoch);
+  void send(LoggedMetrics row, int64_t step, bool with_epoch);
   bool in_training() const { return current_ == Values::of_training; }
   Results& results() { return in_training() ? training_ : evaluation_; }
 
@@ -106,7 +106,7 @@ class LogSession {
   Results training_, evaluation_;
   Values current_ = Values::of_none;
   bool steps_ = true;  // do monitors see the values of steps, or those of the epoch?
-  Metrics callback_, logged_, bar_, row_;
+  LoggedMetrics callback_, logged_, bar_, row_;
   std::set<const Metric*> parts_;  // the module's metrics
 };
 

@@ -45,10 +45,7 @@ void Optimization::check() const {
     if (config.scheduler == nullptr) {
       throw Error("configure_optimizers() returned a scheduler that is null");
     }
-    if (config.interval != "epoch" && config.interval != "step") {
-      throw Error(fmt::format("the interval of a scheduler is \"{}\", but must be epoch or step",
-                              config.interval));
-    }
+    config.interval.of("the interval of a scheduler");
     if (config.frequency < 1) {
       throw Error(fmt::format("the frequency of a scheduler is {}, but must be at least 1",
                               config.frequency));
@@ -58,7 +55,7 @@ void Optimization::check() const {
           "configure_optimizers() returned a scheduler that steps by a metric, without the name of "
           "one; set its monitor, as in {.scheduler = plateau, .monitor = \"val_loss\"}");
     }
-    if (config.scheduler->total_steps() && config.interval == "epoch") {
+    if (config.scheduler->total_steps() && config.interval == Interval::epoch) {
       warn(fmt::format(
           "{} counts batches, but is stepped once an epoch; set the interval of its config to step",
           class_name(*config.scheduler)));
@@ -97,12 +94,12 @@ void Optimization::step(LightningOptimizer& optimizer, const Closure& closure) {
   });
 }
 
-void Optimization::step_schedulers(const char* interval, bool plateau, int64_t count,
+void Optimization::step_schedulers(Interval interval, bool plateau, int64_t count,
                                    const LogSession& log) {
   if (!hooks_.the_module().automatic_optimization) return;
   for (const LRSchedulerConfig& config : list_.schedulers) {
-    const bool due = config.interval == std::string_view(interval) &&
-                     config.scheduler->needs_metric() == plateau && count % config.frequency == 0;
+    const bool due = config.interval == interval && config.scheduler->needs_metric() == plateau &&
+                     count % config.frequency == 0;
     if (!due) continue;
     std::optional<double> metric;
     if (plateau) {
@@ -118,7 +115,7 @@ void Optimization::step_schedulers(const char* interval, bool plateau, int64_t c
 
 std::optional<double> Optimization::monitored(const LRSchedulerConfig& config,
                                               const LogSession& log) {
-  const Metrics& metrics = log.callback_metrics();
+  const LoggedMetrics& metrics = log.callback_metrics();
   const auto found = metrics.find(config.monitor);
   if (found != metrics.end()) return found->second.value();
   std::string known;

@@ -40,7 +40,7 @@ class Optimization : public OptimizerStepper {
 
   /// Steps the schedulers that are due: by "step" or "epoch", and of the kind that steps by a
   /// metric or not. @param count  batches of the epoch, or epochs, so far
-  void step_schedulers(const char* interval, bool plateau, int64_t count, const LogSession& log);
+  void step_schedulers(Interval interval, bool plateau, int64_t count, const LogSession& log);
 
  private:
   void check() const;

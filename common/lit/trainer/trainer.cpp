@@ -209,7 +209,7 @@ Run& Trainer::run() const {
 
 namespace {
 
-const Metrics kNothingLogged;
+const LoggedMetrics kNothingLogged;
 const std::shared_ptr<LightningDataModule> kNoDataModule;
 const std::filesystem::path kNoPath;
 
@@ -231,13 +231,13 @@ bool Trainer::is_overridden(Hook hook) const {
   return run_ != nullptr && run_->owners().module.hooks().has(hook);
 }
 
-const Metrics& Trainer::callback_metrics() const {
+const LoggedMetrics& Trainer::callback_metrics() const {
   return run_ == nullptr ? kNothingLogged : run_->log_session().callback_metrics();
 }
-const Metrics& Trainer::logged_metrics() const {
+const LoggedMetrics& Trainer::logged_metrics() const {
   return run_ == nullptr ? kNothingLogged : run_->log_session().logged_metrics();
 }
-const Metrics& Trainer::progress_bar_metrics() const {
+const LoggedMetrics& Trainer::progress_bar_metrics() const {
   return run_ == nullptr ? kNothingLogged : run_->log_session().progress_bar_metrics();
 }
 
@@ -245,7 +245,7 @@ bool Trainer::should_update_logs() const {
   return run().log_session().is_due();
 }
 
-void Trainer::log_metrics(const Metrics& metrics, int64_t step, bool for_monitors) {
+void Trainer::log_metrics(const LoggedMetrics& metrics, int64_t step, bool for_monitors) {
   run().log_session().log_metrics(metrics, step, for_monitors);
 }
 

@@ -151,9 +151,9 @@ class Trainer {
 
   /// What was logged, by name, with its latest value: for monitors, as the loggers got it, and as
   /// the progress bar shows it. Cleared when the next entry point starts.
-  const Metrics& callback_metrics() const;
-  const Metrics& logged_metrics() const;
-  const Metrics& progress_bar_metrics() const;
+  const LoggedMetrics& callback_metrics() const;
+  const LoggedMetrics& logged_metrics() const;
+  const LoggedMetrics& progress_bar_metrics() const;
 
   // For callbacks that have numbers of their own, which are not the module's.
 
@@ -161,7 +161,7 @@ class Trainer {
   bool should_update_logs() const;
   /// Sends numbers to the loggers at once, as they are; `for_monitors`: also into
   /// callback_metrics().
-  void log_metrics(const Metrics& metrics, int64_t step, bool for_monitors = false);
+  void log_metrics(const LoggedMetrics& metrics, int64_t step, bool for_monitors = false);
   /// Whether fit validates: there is a validation_step, a loader, and a limit_val_batches above 0.
   bool enable_validation() const;
   /// Whether a validation follows the current training batch.

@@ -202,7 +202,7 @@ class Net : public lit::LightningModule {
                                   .interval = get<std::string>(scenario_, "interval", "epoch"),
                                   .frequency = get<int64_t>(scenario_, "frequency", 1)};
     if (scheduler->needs_metric()) {
-      config.monitor = config.interval == "epoch" ? "val_loss" : "train_loss_step";
+      config.monitor = config.interval == lit::Interval::epoch ? "val_loss" : "train_loss_step";
     }
     return lit::OptimizerConfig{.optimizer = optimizer, .lr_scheduler = config};
   }

@@ -1,11 +1,9 @@
 // Fits a line through points with the trainer library, from outside of its repository.
+#include <lit/lit.h>
 #include <torch/torch.h>
 
 #include <cmath>
 #include <iostream>
-
-#include "lit/callbacks/early_stopping.h"
-#include "lit/trainer.h"
 
 // region module
 class LineFit : public lit::LightningModule {
@@ -27,11 +25,11 @@ class LineFit : public lit::LightningModule {
 };
 // endregion
 
-int main() {
+void run() {
   // region fit
   torch::manual_seed(0);
   const auto x = torch::linspace(-1, 1, 64).unsqueeze(1);
-  const course::InMemoryLoader loader(x, 3 * x - 1, {.batch_size = 8, .shuffle = true});
+  const lit::InMemoryLoader loader(x, 3 * x - 1, {.batch_size = 8, .shuffle = true});
   const auto module = std::make_shared<LineFit>();
   lit::Trainer trainer({.accelerator = "cpu",
                         .callbacks = {lit::callback<lit::EarlyStopping>(
@@ -42,4 +40,8 @@ int main() {
   std::cout << "slope " << std::round(module->parameters()[0].item<float>() * 100) / 100
             << ", intercept " << std::round(module->parameters()[1].item<float>() * 100) / 100
             << '\n';
+}
+
+int main() {
+  return lit::run_main(run);
 }
