@@ -15,7 +15,7 @@ namespace lit {
 ///     }
 ///
 /// 0 when it is done; 1 after an exception, with one line `error: ...` on standard error; 2 after a
-/// course::UsageError (a value that the program was called with); 130 after Ctrl-C, 143 after
+/// lit::UsageError (a value that the program was called with); 130 after Ctrl-C, 143 after
 /// SIGTERM, 129 after SIGHUP. libtorch gets the number of threads that suits the machine first,
 /// which OMP_NUM_THREADS overrides.
 int run_main(const std::function<void()>& body);

@@ -12,6 +12,44 @@ using lit::testing::Line;
 using lit::testing::numbers;
 using lit::testing::quiet;
 
+// region classifier
+class Classifier : public lit::LightningModule {
+ public:
+  Classifier() {
+    net_ = register_module("net", torch::nn::Sequential(torch::nn::Linear(2, 32), torch::nn::ReLU(),
+                                                        torch::nn::Linear(32, 3)));
+    accuracy_ = register_module(
+        "accuracy", lit::metric<lit::Accuracy>({.task = "multiclass", .num_classes = 3}));
+  }
+
+  lit::StepOutput training_step(const lit::Batch& batch, int64_t) override {
+    const auto [x, y] = batch.unpack<2>();
+    const auto loss = torch::nn::functional::cross_entropy(net_->forward(x), y);
+    log("train_loss", loss, {.prog_bar = true});
+    return loss;
+  }
+  lit::StepOutput validation_step(const lit::Batch& batch, int64_t, int64_t) override {
+    const auto [x, y] = batch.unpack<2>();
+    accuracy_->update(net_->forward(x), y);
+    log("val_acc", accuracy_, {.prog_bar = true});
+    return {};
+  }
+  lit::Batch predict_step(const lit::Batch& batch, int64_t, int64_t) override {
+    return net_->forward(batch[0]).softmax(1);
+  }
+  lit::Optimizers configure_optimizers() override {
+    const auto adam = std::make_shared<lit::Adam>(parameters(), 1e-2);
+    return lit::OptimizerConfig{
+        .optimizer = adam,
+        .lr_scheduler = {{.scheduler = std::make_shared<lit::StepLR>(adam, 10, 0.5)}}};
+  }
+
+ private:
+  torch::nn::Sequential net_{nullptr};
+  std::shared_ptr<lit::Accuracy> accuracy_;
+};
+// endregion
+
 // region callback
 class Beep : public lit::Callback {
  public:
@@ -61,6 +99,34 @@ class CountedSteps : public lit::SingleDeviceStrategy {
   int64_t steps = 0;
 };
 // endregion
+
+TEST(OwnParts, AClassifierLearns) {
+  const lit::testing::Messages messages;
+  torch::manual_seed(0);
+  const auto folder = std::filesystem::path(::testing::TempDir()) / "own_classifier";
+  const auto y = torch::arange(300) % 3;
+  const auto x = torch::randn({300, 2}) * 0.3 + torch::stack({y == 1, y == 2}, 1) * 2;
+  const lit::InMemoryLoader train(x, y, {.batch_size = 32, .shuffle = true});
+  const lit::InMemoryLoader val(x, y, {.batch_size = 100});
+  ::testing::internal::CaptureStderr();
+  // region options
+  lit::Trainer trainer(
+      {.accelerator = "cpu",
+       .logger = {std::make_shared<lit::CSVLogger>(
+           lit::CSVLoggerOptions{.save_dir = folder.string()})},
+       .callbacks = {lit::callback<lit::EarlyStopping>(
+                         {.monitor = "val_acc", .patience = 5, .mode = lit::MonitorMode::max}),
+                     lit::callback<lit::ModelCheckpoint>({.dirpath = folder / "checkpoints",
+                                                          .monitor = "val_acc",
+                                                          .save_last = lit::SaveLast::yes,
+                                                          .mode = lit::MonitorMode::max})},
+       .max_epochs = 20});
+  trainer.fit(std::make_shared<Classifier>(), train, val);
+  // endregion
+  ::testing::internal::GetCapturedStderr();
+  EXPECT_GT(trainer.callback_metrics().at("val_acc").value(), 0.95);
+  EXPECT_TRUE(std::filesystem::exists(folder / "checkpoints" / "last.ckpt"));
+}
 
 TEST(OwnParts, AreCalled) {
   const lit::testing::Messages messages;
@@ -124,7 +190,8 @@ TEST(OwnParts, ResumeTestAndPredict) {
   lit::Trainer trainer(options);
   const auto module = std::make_shared<Saved>();
   // region resume
-  trainer.fit(module, train, {}, {.ckpt_path = last});          // goes on where that run stopped
+  trainer.fit(module, train, /*val_dataloaders=*/{},
+              {.ckpt_path = last});                             // goes on where that run stopped
   trainer.test(module, test, {.ckpt_path = "best"});            // with the best weights of this run
   const auto trained = lit::load_from_checkpoint<Saved>(best);  // in another program
   const std::vector<std::vector<lit::Batch>> predictions =      // of each loader, of each batch
